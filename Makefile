@@ -1,0 +1,22 @@
+# One command per verb; each sets up what it needs.
+.PHONY: setup setup-dev demo test lint bench cases clean
+
+setup:
+	@sh scripts/setup.sh run
+
+setup-dev:
+	@sh scripts/setup.sh dev
+
+demo: setup
+	@.venv/bin/switchboard demo $(ARGS)
+
+lint: setup-dev
+	.venv/bin/ruff check src tests
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: lint
+	.venv/bin/python -m pytest $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Thin effects at the rim, each beside its fake."""

@@ -1,0 +1,1 @@
+"""What every package may use: findings, errors, discovery by file name."""

@@ -1,0 +1,1 @@
+"""One file for each verb, found by its name."""

@@ -1,0 +1,1 @@
+"""Compilers: one function each from the view to rules and findings."""

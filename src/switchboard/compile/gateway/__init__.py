@@ -1,0 +1,1 @@
+"""From the routes of the view to Envoy's configuration."""

@@ -1,0 +1,1 @@
+"""One file for each Ingress annotation, found by its name."""

@@ -1,0 +1,1 @@
+"""One file for each controller: reconcile(snapshot, now) gives a plan; the loop writes."""

@@ -1,0 +1,1 @@
+"""The facts of Kubernetes: kinds, names, defaults, validation, well-known labels, manifests with positions."""

@@ -1,0 +1,1 @@
+"""Typed rule languages: validate, render, parse."""

@@ -1,0 +1,1 @@
+"""Sockets only: stand-in pods, control socket, port forwarding."""

@@ -1,0 +1,1 @@
+"""The path of a request over the view, and of a packet over rule text."""

@@ -1,0 +1,1 @@
+"""Neutral facts between Kubernetes and everything else; build/ is the only translator."""

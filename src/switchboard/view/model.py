@@ -1,0 +1,28 @@
+"""The view: all neutral facts of one cluster at one moment, frozen.
+
+Made by ``view.build``; compilers, tracer, checks and reports know nothing else of Kubernetes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from switchboard.view.node import Node, Pod
+from switchboard.view.service import ServicePort
+
+
+class ClusterNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """The address ranges of a cluster, one entry per family; empty when unknown."""
+
+    service_cidrs: tuple[str, ...] = ()
+    pod_cidrs: tuple[str, ...] = ()
+    domain: str = "cluster.local"
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides where traffic goes."""
+
+    network: ClusterNetwork = ClusterNetwork()
+    nodes: tuple[Node, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    services: tuple[ServicePort, ...] = ()
