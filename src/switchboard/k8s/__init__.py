@@ -1,1 +1,1 @@
-"""The facts of Kubernetes: kinds, names, defaults, validation, well-known labels, manifests with positions."""
+"""The facts of Kubernetes: kinds, names, defaults, validation, labels, manifests with positions."""
