@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from switchboard.view.node import Node, Pod
+from switchboard.view.route import Gateway
 from switchboard.view.service import ServicePort
 
 
@@ -26,3 +27,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[Node, ...] = ()
     pods: tuple[Pod, ...] = ()
     services: tuple[ServicePort, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
