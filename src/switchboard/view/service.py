@@ -35,6 +35,7 @@ class ServicePort(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``health_check_node_port`` are 0 when there is none.  ``load_balancer_ips`` holds addresses with ipMode
     VIP only (K15).  ``source_ranges`` are CIDRs.  ``affinity_seconds`` is 0 for affinity None.
     ``headless`` ports have endpoints and no addresses; proxies ignore them.
+    ``proxy_name`` names the other proxy that serves this Service instead of ours (K1), empty for ours.
     """
 
     namespace: str
@@ -54,12 +55,18 @@ class ServicePort(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     affinity_seconds: int = 0
     app_protocol: str = ""
     headless: bool = False
+    proxy_name: str = ""
     endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def key(self) -> str:
         """``namespace/name:port-name/protocol``, unique in a cluster."""
         return f"{self.namespace}/{self.name}:{self.port_name}/{self.protocol}"
+
+    @property
+    def proxied(self) -> bool:
+        """Whether a node's proxy programs it: it has an address of its own and no other proxy claims it (K1, K3)."""
+        return bool(self.cluster_ips) and not self.headless and not self.proxy_name
 
     @property
     def externally_accessible(self) -> bool:

@@ -1,0 +1,25 @@
+"""The only translator from Kubernetes objects to the neutral view.
+
+In go objects by kind name, as decoded; out come a ``View`` and findings about what could not be honoured.
+It never raises on malformed objects, and the order of the objects does not matter.
+Called by ``run`` and ``cli``.
+Specification: K1 to K23 of the behaviour list (kube-proxy 1.36); each part names its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from switchboard.base.findings import Finding
+from switchboard.k8s.objects import Object
+from switchboard.view.build import nodes, pods, services
+from switchboard.view.model import View
+
+
+def build(objects: Mapping[str, Sequence[Object]]) -> tuple[View, tuple[Finding, ...]]:
+    """The view of all objects; ``objects`` is keyed by kind (``Service``, ``EndpointSlice``, ``Node``, ``Pod`` ...)."""
+    service_ports, service_findings = services.build(objects)
+    network, node_facts, node_findings = nodes.build(objects)
+    pod_facts, pod_findings = pods.build(objects)
+    view = View(network=network, nodes=node_facts, pods=pod_facts, services=service_ports)
+    return view, (*service_findings, *node_findings, *pod_findings)
