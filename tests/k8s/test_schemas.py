@@ -97,6 +97,14 @@ def test_custom_resources_pass_with_a_note_and_checked_metadata():
     assert [(f.severity, f.field) for f in found] == [("info", ""), ("error", "metadata.labels.a")]
 
 
+def test_what_the_api_server_accepts_has_the_right_structure(accepted):
+    assert [f for f in schemas.check(accepted["send"]) if f.severity == "error"] == []
+
+
+def test_what_the_api_server_cannot_decode_is_a_finding(undecodable):
+    assert {f.reference for f in schemas.check(undecodable["send"])} >= {"wrong-type"}
+
+
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",

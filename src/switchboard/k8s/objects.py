@@ -139,3 +139,12 @@ def conditions(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def condition(obj: Mapping[str, Any], type_: str) -> str:
     """The status (``True``, ``False``, ``Unknown``) of one condition, empty when it is not there."""
     return next((text(c.get("status")) for c in conditions(obj) if c.get("type") == type_), "")
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value."""
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [copied(v) for v in value]
+    return value

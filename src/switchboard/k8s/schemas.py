@@ -153,9 +153,7 @@ def _unknown_kind(api_version: str, kind: str) -> Finding:
     if any(v == api_version for v, _ in known()):
         near = nearest(kind, {k for v, k in known() if v == api_version})
         hint = f"Did you mean `kind: {near}`?" if near else f"Look up the kinds of {api_version}."
-        return Finding(
-            reference="unknown-kind", field="kind", message=f"{api_version} has no kind {kind}.", hint=hint
-        )
+        return Finding(reference="unknown-kind", field="kind", message=f"{api_version} has no kind {kind}.", hint=hint)
     if built_in and group not in (names.GATEWAY, names.SWITCHBOARD):
         near = nearest(api_version, {v for v, _ in known()})
         hint = f"Did you mean `apiVersion: {near}`?" if near else "Correct the apiVersion."
