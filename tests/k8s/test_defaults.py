@@ -9,7 +9,6 @@ ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthC
 ADMITTED = ("tolerations", "priority", "preemptionPolicy")
 # What these answers show besides defaults, and who makes it.
 BEYOND = {
-    "svc-labels-null-value/0": "decoding turns a null label into an empty one",
     "ing-class-default/1": "admission names the default class",
     "ing-class-default/2": "admission names the default class",
     "wl-ctr-resources/0": "decoding writes quantities in their canonical form",
