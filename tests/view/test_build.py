@@ -11,10 +11,43 @@ from switchboard.view.build import build
 
 WORDS = st.sampled_from(
     [
-        *("metadata", "name", "namespace", "labels", "spec", "status", "ports", "port", "protocol", "clusterIP", "key"),
-        *("clusterIPs", "externalIPs", "addresses", "endpoints", "addressType", "conditions", "hints", "forZones", "ip"),
-        *("loadBalancer", "ingress", "taints", "type", "address", "cidrs", "podCIDRs", "containers", "d", "s", "IPv4"),
-        *("kubernetes.io/service-name", "TCP", "10.0.0.1", "LoadBalancer"),
+        *(
+            "metadata",
+            "name",
+            "namespace",
+            "labels",
+            "spec",
+            "status",
+            "ports",
+            "port",
+            "protocol",
+            "clusterIP",
+        ),
+        *(
+            "clusterIPs",
+            "externalIPs",
+            "addresses",
+            "endpoints",
+            "addressType",
+            "conditions",
+            "hints",
+            "forZones",
+        ),
+        *(
+            "key",
+            "ip",
+            "loadBalancer",
+            "ingress",
+            "taints",
+            "type",
+            "address",
+            "cidrs",
+            "podCIDRs",
+            "containers",
+            "d",
+            "s",
+        ),
+        *("IPv4", "kubernetes.io/service-name", "TCP", "10.0.0.1", "LoadBalancer"),
     ]
 )
 JUNK = st.recursive(

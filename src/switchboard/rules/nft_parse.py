@@ -130,7 +130,7 @@ class _Reader:
         key = data = comment = ""
         typeof, size = False, 0
         flags: tuple[str, ...] = ()
-        elements: dict[str, str] = {}
+        held: dict[str, str] = {}
         for number, line in enumerate(lines):
             word, _, rest = line.partition(" ")
             if word in ("type", "typeof"):
@@ -143,22 +143,22 @@ class _Reader:
             elif word == "comment":
                 comment = rest.strip('"')
             elif word == "elements":
-                elements = _elements(" ".join(lines[number:]))
+                held = elements(" ".join(lines[number:]))
                 break
             elif line:
                 self._fault(line)
-        found = Set(key=key, data=data, typeof=typeof, flags=flags, size=size, elements=elements, comment=comment)
+        found = Set(key=key, data=data, typeof=typeof, flags=flags, size=size, elements=held, comment=comment)
         return found.definition() if found.dynamic else found
 
 
-def _elements(text: str) -> dict[str, str]:
+def elements(text: str) -> dict[str, str]:
     """The elements of ``elements = { key : data, ... }``; what only the kernel knows (expiry) is cut off."""
     inner = text.partition("{")[2].rpartition("}")[0]
-    elements = {}
+    found = {}
     for item in filter(None, (part.strip() for part in inner.split(","))):
         key, _, data = item.partition(" : ")
-        elements[re.sub(r" (timeout|expires) .*", "", key)] = data
-    return elements
+        found[re.sub(r" (timeout|expires) .*", "", key)] = data
+    return found
 
 
 def parse_rule(line: str) -> Rule:

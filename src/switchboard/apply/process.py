@@ -1,0 +1,146 @@
+"""Run a program: bounded in time and output, without a shell, in another network namespace where asked.
+
+In go arguments, bytes for its standard input and limits; out come its exit code and output, or a ``MachineError``.
+Called by the appliers only: this is the one module that imports subprocess.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from typing import IO
+
+import msgspec
+
+from switchboard.base.errors import MachineError
+
+_CLONE_NEWNET = 0x40000000
+_CHUNK = 1 << 16
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """How a program ended; texts are decoded leniently."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    seconds: float = 30.0,
+    most_bytes: int = 1 << 28,
+    netns: int | None = None,
+) -> Completed:
+    """Run ``arguments`` to its end, whatever its exit code.
+
+    ``netns`` is a file descriptor of the network namespace in which the program runs, None for this one.
+    Raises MachineError: ``no-program`` when it is missing, ``program-slow`` after ``seconds``, ``program-loud``
+    beyond ``most_bytes`` of output (it is killed in both cases), ``no-namespace`` when the namespace is out of reach.
+    """
+    deadline = time.monotonic() + seconds
+    process = _start(arguments) if netns is None else _start_in(netns, arguments)
+    with process:
+        try:
+            out, err = _exchange(process, stdin, deadline, most_bytes)
+        except BaseException:
+            process.kill()
+            raise
+    return Completed(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    except FileNotFoundError as error:
+        raise MachineError(
+            "no-program", f"The program {arguments[0]} is not installed.", hint=f"Install {arguments[0]}."
+        ) from error
+    except OSError as error:
+        raise MachineError("no-program", f"The program {arguments[0]} cannot be started: {error.strerror}.") from error
+
+
+def _start_in(netns: int, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start from a thread that has moved to the namespace and ends at once, so that nothing has to move back."""
+    started: list[subprocess.Popen[bytes]] = []
+    failed: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(netns, _CLONE_NEWNET):
+                reason = os.strerror(ctypes.get_errno())
+                raise MachineError("no-namespace", f"The network namespace cannot be entered: {reason}.")
+            started.append(_start(arguments))
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread as it is
+            failed.append(error)
+
+    thread = threading.Thread(target=enter, name="setns")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return started[0]
+
+
+def _exchange(process: subprocess.Popen[bytes], data: bytes, deadline: float, most: int) -> tuple[bytes, bytes]:
+    """Write and read until the program has closed its outputs and ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    texts: dict[object, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
+    left = memoryview(data)
+    with selectors.DefaultSelector() as selector:
+        for stream in (process.stdout, process.stderr):
+            selector.register(stream, selectors.EVENT_READ)
+        os.set_blocking(process.stdin.fileno(), False)
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise _too_slow(process)
+            for entry, _ in ready:
+                if entry.fileobj is process.stdin:
+                    left = _write(process.stdin, left)
+                    if not left:
+                        selector.unregister(process.stdin)
+                        process.stdin.close()
+                    continue
+                chunk = os.read(entry.fd, _CHUNK)
+                texts[entry.fileobj] += chunk
+                if not chunk:
+                    selector.unregister(entry.fileobj)
+                if sum(map(len, texts.values())) > most:
+                    raise MachineError("program-loud", f"{_name(process)} wrote more than {most} bytes.")
+    try:
+        process.wait(max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise _too_slow(process) from error
+    return bytes(texts[process.stdout]), bytes(texts[process.stderr])
+
+
+def _write(stream: IO[bytes], data: memoryview) -> memoryview:
+    """What is left to write; nothing when the program reads no more."""
+    try:
+        return data[os.write(stream.fileno(), data[:_CHUNK]) :] if data else data
+    except BlockingIOError:
+        return data
+    except BrokenPipeError:
+        return data[:0]
+
+
+def _name(process: subprocess.Popen[bytes]) -> str:
+    arguments = process.args
+    return str(arguments[0]) if isinstance(arguments, (list, tuple)) else str(arguments)
+
+
+def _too_slow(process: subprocess.Popen[bytes]) -> MachineError:
+    return MachineError("program-slow", f"{_name(process)} did not end in time.")
