@@ -85,7 +85,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """What one set of gateway pods serves.
 
     ``name`` is the class (``nginx``), ``service`` the Service ``namespace/name`` that publishes the gateway pods,
-    empty when unknown.  ``default_backend`` answers what no route matches; None means 404.
+    empty when unknown.  ``default_backend`` answers what no route matches; None means 404.  ``default_route`` is the
+    same as a route of any host and path, with the canary and the options that belong to it.
     """
 
     name: str
@@ -93,3 +94,4 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     default_backend: Backend | None = None
+    default_route: Route | None = None
