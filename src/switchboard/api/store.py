@@ -44,7 +44,7 @@ from switchboard.k8s.objects import (
     uid,
 )
 
-STATUS, FINALIZE = "status", "finalize"
+STATUS, FINALIZE, BINDING = "status", "finalize", "binding"
 # Named here because the method ``list`` hides the builtin within the class.
 Objects = list[Object]
 Events = list[Event]
@@ -231,7 +231,8 @@ class Store:
         """Replace an object and answer it as stored; a state equal to the stored one is no change.
 
         The main endpoint ("") ignores ``status``, the subresource ``status`` everything but metadata and status,
-        ``finalize`` everything but a Namespace's ``spec.finalizers``.
+        ``finalize`` everything but a Namespace's ``spec.finalizers``,
+        ``binding`` everything but a Pod's ``spec.nodeName`` and status.
         With ``create`` an object that is not there is created, as PUT does where Kubernetes allows it.
         """
         kind, sent = kind_of(obj), clone(obj)
@@ -249,7 +250,7 @@ class Store:
             new = _select(kind, sent, old, subresource)
             prepare_update(kind, new, old)
             self._admission.update(self, kind, new, old, subresource)
-            if subresource in ("", "binding"):
+            if not subresource:
                 bump_generation(kind, new, old)
             if ordered(kind, new) == ordered(kind, old):
                 return old
@@ -346,6 +347,12 @@ def _select(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
     if subresource == FINALIZE:
         wanted = sequence(spec(sent).get("finalizers"))
         return {**old, "metadata": {**metadata(old)}, "spec": {"finalizers": wanted} if wanted else {}}
+    if subresource == BINDING:
+        if spec(old).get("nodeName"):
+            name = text(metadata(old).get("name"))
+            raise errors.conflict(kind, name, f'pod {name} is already assigned to node "{spec(old)["nodeName"]}"')
+        bound = {**spec(old), "nodeName": spec(sent).get("nodeName")}
+        return {**old, "metadata": {**metadata(old)}, "spec": bound, "status": mapping(sent.get("status"))}
     if subresource:
         return {**old, "metadata": metadata(sent), "status": mapping(sent.get("status"))}
     new = sent

@@ -22,9 +22,13 @@ NORMAL, WARNING = "Normal", "Warning"
 
 
 class Create(msgspec.Struct, frozen=True):
-    """Store a new object; one that exists already is left alone."""
+    """Store a new object; one that exists already is left alone.
+
+    With ``regarding`` the loop tells that object's readers ``SuccessfulCreate`` with the name, or ``FailedCreate``.
+    """
 
     object: Object
+    regarding: Object | None = None
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -44,13 +48,17 @@ class UpdateStatus(msgspec.Struct, frozen=True):
 
 
 class Delete(msgspec.Struct, frozen=True):
-    """Delete an object (with that uid, if one is given); one that is gone already is no error."""
+    """Delete an object (with that uid, if one is given); one that is gone already is no error.
+
+    With ``regarding`` the loop tells that object's readers ``SuccessfulDelete``.
+    """
 
     kind: str
     namespace: str
     name: str
     uid: str = ""
     propagation_policy: str = "Background"
+    regarding: Object | None = None
 
 
 class RecordEvent(msgspec.Struct, frozen=True):
