@@ -208,16 +208,9 @@ def _cluster_masquerade(frame: Frame, in_cluster: Match, options: ProxyOptions) 
 
 
 def empty_sets(family: int) -> dict[str, Set]:
-    """Every named set and map of the table, without elements."""
+    """The named sets and maps that every table has, without elements."""
     address = _ADDRESS_TYPE[family]
-    words = Words(family)
     service_key, port_key = f"{address} . inet_proto . inet_service", "inet_proto . inet_service"
-    target = f"{words.daddr} . th dport"
-
-    def lists(key: Iterable[str]) -> Set:
-        # The modulus in a typeof names the type of the number only: one map serves every count of endpoints.
-        return Set(typeof=True, key=" . ".join((*key, "numgen random mod 2")), data=target)
-
     return {
         "cluster-ips": Set(key=address),
         "hairpin-connections": Set(key=f"{address} . {address} . inet_proto . inet_service"),
@@ -226,10 +219,6 @@ def empty_sets(family: int) -> dict[str, Set]:
         "no-endpoint-services": Set(key=service_key, data="verdict"),
         "no-endpoint-nodeports": Set(key=port_key, data="verdict"),
         "firewall-ips": Set(key=service_key, data="verdict"),
-        "endpoints": lists(words.service),
-        "local-endpoints": lists(words.service),
-        "nodeport-endpoints": lists(words.node_port),
-        "nodeport-local-endpoints": lists(words.node_port),
     }
 
 
@@ -256,18 +245,30 @@ def node_port_ips(family: int, node: Node, options: ProxyOptions) -> tuple[froze
     return frozenset(a for a in candidates if any(ipaddress.ip_address(a) in r for r in useful)), findings
 
 
-def balance_chain(words: Words, count: int, *, node_port: bool, name: str) -> Chain:
+def _balance_key(words: Words, protocol: str, *, node_port: bool) -> tuple[str, ...]:
+    """What chooses an endpoint, besides the random number."""
+    return (f"{protocol} dport",) if node_port else (words.daddr, f"{protocol} dport")
+
+
+def endpoint_map(words: Words, protocol: str, *, node_port: bool) -> Set:
+    """The map of one protocol that has an element per endpoint, keyed by destination and number.
+
+    The modulus in a typeof names the type of the number only: one map serves every count of endpoints.
+    Protocols need maps of their own, because nft 1.0.6 refuses a later rule on a map that is typed by ``th dport``.
+    """
+    key = (*_balance_key(words, protocol, node_port=node_port), "numgen random mod 2")
+    return Set(typeof=True, key=" . ".join(key), data=f"{words.daddr} . {protocol} dport")
+
+
+def balance_chain(words: Words, protocol: str, count: int, *, node_port: bool, name: str) -> Chain:
     """Spread over ``count`` elements of map ``name``, each equally likely (K38).
 
     The second rule is for a packet that meets a transaction between two lookups: its element may just have gone.
     """
-    key = words.node_port if node_port else words.service
-    return chain(
-        *(
-            rule(Dnat(family=words.table, key=(*key, f"numgen random mod {modulus}"), name=name))
-            for modulus in ([count, 1] if count > 1 else [1])
-        )
-    )
+    key = _balance_key(words, protocol, node_port=node_port)
+    moduli = [count, 1] if count > 1 else [1]
+    targets = (Dnat(family=words.table, key=(*key, f"numgen random mod {m}"), name=name) for m in moduli)
+    return chain(*map(rule, targets))
 
 
 def external_chain(frame: Frame, cluster: str, *, short_circuit: bool, local: str = "") -> Chain:

@@ -27,6 +27,7 @@ from switchboard.compile.modes._nft_frame import (
     chain,
     collapsed,
     empty_sets,
+    endpoint_map,
     external_chain,
     fixed_chains,
     frame,
@@ -140,16 +141,16 @@ class _Draft:
             self.sets |= sets
         self.elements["cluster-ips"][cluster_ips[0]] = ""
         if owners[_key(cluster_ips[0], port)] == port.key:
-            self._internal(_key(cluster_ips[0], port), port, choice)
+            self._internal(cluster_ips[0], port, choice)
         self._firewall(port, owners)
         if not externally_accessible(port, family):
             return
         outside = addresses_of((*port.load_balancer_ips, *port.external_ips), family)
-        for key in dict.fromkeys(_key(a, port) for a in outside):
-            if owners[key] == port.key:
-                self._external(key, port, choice, node_port=False)
+        for address in dict.fromkeys(outside):
+            if owners[_key(address, port)] == port.key:
+                self._external(address, port, choice)
         if port.node_port and owners[_node_key(port)] == port.key:
-            self._external(_node_key(port), port, choice, node_port=True)
+            self._external("", port, choice)
 
     def _hairpin(self, port: ServicePort, choice: Choice) -> None:
         """The endpoints of this node that may be reached by themselves (K43, K45)."""
@@ -158,51 +159,60 @@ class _Draft:
                 key = f"{e.address} . {e.address} . {port.protocol.lower()} . {e.port}"
                 self.elements["hairpin-connections"][key] = ""
 
-    def _internal(self, key: str, port: ServicePort, choice: Choice) -> None:
+    def _internal(self, address: str, port: ServicePort, choice: Choice) -> None:
         """The cluster address under the internal policy (K38, K55 to K57)."""
         endpoints = choice.local if port.internal_local else choice.cluster
+        key = _key(address, port)
         if not endpoints:
             self.elements["no-endpoint-services"][key] = _DROP if choice.any_endpoints else _REJECT
             return
         kind = "local" if port.internal_local else "service"
-        self.elements["service-ips"][key] = goto(self._balanced(key, port, endpoints, kind, "endpoints")).render()
+        target = self._balanced(address, port, endpoints, kind, "endpoints")
+        self.elements["service-ips"][key] = goto(target).render()
 
-    def _external(self, key: str, port: ServicePort, choice: Choice, *, node_port: bool) -> None:
-        """One external destination under the external policy (K60 to K71)."""
-        dispatch, none, prefix = (
-            ("service-nodeports", "no-endpoint-nodeports", "nodeport-")
-            if node_port
-            else ("service-ips", "no-endpoint-services", "")
-        )
+    def _external(self, address: str, port: ServicePort, choice: Choice) -> None:
+        """One external destination under the external policy (K60 to K71); an empty address means the NodePort."""
+        key, prefix = (_key(address, port), "") if address else (_node_key(port), "nodeport-")
+        none = "no-endpoint-services" if address else "no-endpoint-nodeports"
         if not choice.any_endpoints:
             self.elements[none][key] = _REJECT
             return
-        cluster = self._balanced(key, port, choice.cluster, "service", f"{prefix}endpoints")
+        cluster = self._balanced(address, port, choice.cluster, "service", f"{prefix}endpoints")
         local = ""
-        name = f"{prefix}external-{len(choice.cluster)}"
+        name = f"{port.protocol.lower()}-{prefix}external-{len(choice.cluster)}"
         if port.external_local:
             name += f"-local-{len(choice.local)}"
             if choice.local:
-                local = self._balanced(key, port, choice.local, "local", f"{prefix}local-endpoints")
+                local = self._balanced(address, port, choice.local, "local", f"{prefix}local-endpoints")
             else:
                 self.elements[none][key] = _DROP
         if port.affinity_seconds:
             name = names.of_port("external", port)
         if name not in self.chains:
             self.chains[name] = external_chain(self.frame, cluster, short_circuit=port.external_local, local=local)
-        self.elements[dispatch][key] = goto(name).render()
+        self.elements["service-ips" if address else "service-nodeports"][key] = goto(name).render()
 
-    def _balanced(self, key: str, port: ServicePort, endpoints: tuple[Endpoint, ...], kind: str, name: str) -> str:
-        """The chain that spreads over the endpoints; ``name`` is the map that has them under ``key``, if any does."""
+    def _balanced(
+        self, address: str, port: ServicePort, endpoints: tuple[Endpoint, ...], kind: str, suffix: str
+    ) -> str:
+        """The chain that spreads over the endpoints: one of its own with affinity, else one per protocol and count.
+
+        ``suffix`` tells the maps apart: two lists of one destination cannot share keys.
+        """
         if port.affinity_seconds:
             return names.of_port(kind, port)
+        protocol, count, node_port = port.protocol.lower(), len(endpoints), not address
+        name = f"{protocol}-{suffix}"
+        if name not in self.sets:
+            self.sets[name] = endpoint_map(self.words, protocol, node_port=node_port)
+            self.elements[name] = {}
         elements = self.elements[name]
+        key = str(port.node_port) if node_port else f"{address} . {port.port}"
         for index, endpoint in enumerate(endpoints):
             elements[f"{key} . {index}"] = f"{endpoint.address} . {endpoint.port}"
-        count = len(endpoints)
         balance = f"{name.removesuffix('endpoints')}balance-{count}"
         if balance not in self.chains:
-            self.chains[balance] = balance_chain(self.words, count, node_port=name.startswith("nodeport-"), name=name)
+            self.chains[balance] = balance_chain(self.words, protocol, count, node_port=node_port, name=name)
         return balance
 
     def _firewall(self, port: ServicePort, owners: dict[str, str]) -> None:
