@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchboard.release.statistics import binomial_two_sided_p, chi_square_p, quantile, wilson_interval
+from switchboard.release.statistics import binomial_two_sided_p, chi_square_p, fit, quantile, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,33 @@ def test_quantile_covers_its_share_and_no_smaller_value_does(ordered: list[float
     assert sum(x < value for x in ordered) * 1000 < max(permille, 1) * len(ordered)
 
 
+def test_fit_of_a_canary() -> None:
+    found = fit({"v1": Fraction(9, 10), "v2": Fraction(1, 10)}, {"v1": 897, "v2": 103})
+    assert [(p.name, p.count, p.total, p.observed) for p in found.parts] == [
+        ("v1", 897, 1000, 0.897),
+        ("v2", 103, 1000, 0.103),
+    ]
+    assert found.p == pytest.approx(0.7517199988983752, rel=1e-7)
+    assert found.parts[1].interval.low < 0.1 < found.parts[1].interval.high
+
+
+def test_fit_of_several_versions_uses_chi_square() -> None:
+    thirds = {"a": Fraction(7, 10), "b": Fraction(2, 10), "c": Fraction(1, 10)}
+    assert fit(thirds, {"a": 690, "b": 210, "c": 100}).p == pytest.approx(0.7251124219221318, rel=1e-9)
+
+
+def test_fit_tells_what_nobody_predicted() -> None:
+    found = fit({"v1": Fraction(1)}, {"v1": 99, "stranger": 1})
+    assert [(p.name, p.p) for p in found.parts] == [("v1", 0.0), ("stranger", 0.0)]
+    assert found.p == 0.0
+
+
+def test_fit_scales_what_was_predicted_and_needs_no_observation() -> None:
+    found = fit({"v1": Fraction(9, 20), "v2": Fraction(1, 20)}, {})
+    assert [p.predicted for p in found.parts] == [Fraction(9, 10), Fraction(1, 10)]
+    assert (found.total, found.p, found.parts[0].observed) == (0, 1.0, 0.0)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -132,6 +160,7 @@ def test_quantile_covers_its_share_and_no_smaller_value_does(ordered: list[float
         lambda: chi_square_p((1, 2), (1.0,)),
         lambda: chi_square_p((1, 2), (0.0, 0.0)),
         lambda: wilson_interval(1, 2, 1.0),
+        lambda: fit({}, {"v1": 1}),
         lambda: quantile([], 0.5),
         lambda: quantile([1.0], 1.1),
     ],

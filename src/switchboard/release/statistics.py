@@ -11,7 +11,7 @@ Arguments outside their domain raise ValueError: the callers count, so that is a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -23,11 +23,61 @@ _TIE = 1e-7
 _NEGLIGIBLE = 1e-18
 
 
+# Below DOUBTFUL chance alone rarely explains a split, below UNFIT it does not: one run in a thousand may still say so.
+DOUBTFUL = 0.05
+UNFIT = 0.001
+
+
 class Interval(msgspec.Struct, frozen=True):
     """A confidence interval of a proportion, both ends in [0, 1]."""
 
     low: float
     high: float
+
+
+class ShareFit(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a split: ``predicted`` share, ``count`` of ``total``, 95 % ``interval`` of the share, exact ``p``."""
+
+    name: str
+    predicted: Fraction
+    count: int
+    total: int
+    interval: Interval
+    p: float
+
+    @property
+    def observed(self) -> float:
+        """The observed share; 0 without observations."""
+        return self.count / self.total if self.total else 0.0
+
+
+class SplitFit(msgspec.Struct, frozen=True):
+    """A split as counted beside the split as predicted; ``p`` is that of the whole, 1 without observations."""
+
+    parts: tuple[ShareFit, ...]
+    total: int
+    p: float
+
+
+def fit(predicted: Mapping[str, Fraction], counts: Mapping[str, int]) -> SplitFit:
+    """Compares counts by name with predicted shares, which are scaled to sum to 1.
+
+    Names that were predicted come first, then those that only turned up (their share is 0, so their p is 0).
+    Two parts are tested exactly, more by chi-square.  Raises ValueError when nothing is predicted.
+    """
+    scale = sum(predicted.values(), Fraction(0))
+    _require(scale > 0, "some share must be predicted")
+    names = (*predicted, *(n for n in counts if n not in predicted))
+    total = sum(counts.values())
+    parts: list[ShareFit] = []
+    for name in names:
+        share, count = predicted.get(name, Fraction(0)) / scale, counts.get(name, 0)
+        p = binomial_two_sided_p(count, total, float(share))
+        interval = wilson_interval(count, total)
+        parts.append(ShareFit(name=name, predicted=share, count=count, total=total, interval=interval, p=p))
+    if len(parts) <= 2:
+        return SplitFit(tuple(parts), total, parts[0].p)
+    return SplitFit(tuple(parts), total, chi_square_p([s.count for s in parts], [float(s.predicted) for s in parts]))
 
 
 def binomial_two_sided_p(successes: int, trials: int, share: float) -> float:
