@@ -55,7 +55,7 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=6),
     max_leaves=25,
 )
-KINDS = ("Service", "EndpointSlice", "Node", "Pod", "ServiceCIDR")
+KINDS = ("Service", "EndpointSlice", "Node", "Pod", "ServiceCIDR", "Ingress", "IngressClass", "Secret")
 
 
 @settings(max_examples=150, deadline=None)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from switchboard.base.findings import Finding
 from switchboard.k8s.objects import Object
-from switchboard.view.build import nodes, pods, services
+from switchboard.view.build import nodes, pods, routes, services
 from switchboard.view.model import View
 
 
@@ -21,5 +21,6 @@ def build(objects: Mapping[str, Sequence[Object]]) -> tuple[View, tuple[Finding,
     service_ports, service_findings = services.build(objects)
     network, node_facts, node_findings = nodes.build(objects)
     pod_facts, pod_findings = pods.build(objects)
-    view = View(network=network, nodes=node_facts, pods=pod_facts, services=service_ports)
-    return view, (*service_findings, *node_findings, *pod_findings)
+    gateways, route_findings = routes.build(objects, service_ports)
+    view = View(network=network, nodes=node_facts, pods=pod_facts, services=service_ports, gateways=gateways)
+    return view, (*service_findings, *node_findings, *pod_findings, *route_findings)
