@@ -148,7 +148,7 @@ def render_set(name: str, set_: Set) -> list[str]:
 
 def render_elements(elements: Mapping[str, str]) -> str:
     """``key : data`` (or ``key``) of each element, sorted by key, with commas between."""
-    return ",\n\t\t\t     ".join(f"{key} : {elements[key]}" if elements[key] else key for key in sorted(elements))
+    return ",\n\t\t\t".join(f"{key} : {elements[key]}" if elements[key] else key for key in sorted(elements))
 
 
 def _quoted(comment: str) -> str:

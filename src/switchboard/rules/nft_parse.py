@@ -32,6 +32,7 @@ from switchboard.rules.nft_statement import (
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 _HOOK = re.compile(r"type (\w+) hook (\w+)(?: device \S+)? priority (\w+|-\d+)(?: ([+-]) (\d+))?; policy (\w+);")
 _TOKEN = re.compile(r'"[^"]*"|[{},]|[^\s{},]+')
+_CONSTANT = re.compile(r'"[^"]*"|@?[A-Za-z0-9_:][A-Za-z0-9_:./*-]*')
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BLOCK = re.compile(r"(chain|set|map) (\S+) \{")
 _LONGEST = 5
@@ -263,12 +264,17 @@ class _Words:
         return tuple(values)
 
     def value(self) -> str:
-        parts = [self.take()]
-        if parts[0] in ("{", "}", ",", "vmap", "map"):
-            raise _NotUnderstoodError
+        parts = [self.constant()]
         while self.peek() == ".":
-            parts += [self.take(), self.take()]
+            parts += [self.take(), self.constant()]
         return " ".join(parts)
+
+    def constant(self) -> str:
+        """An address, range, number, name or quoted string; operators and keywords mean something else."""
+        word = self.take()
+        if word in ("set", "map", "vmap") or not _CONSTANT.fullmatch(word):
+            raise _NotUnderstoodError
+        return word
 
     def verdict_map(self, key: tuple[str, ...]) -> VerdictMap:
         if self.peek().startswith("@"):
