@@ -27,6 +27,7 @@ _SUBSCRIPTION = re.compile(
     r"(?:(?P<lds>listener_manager\.lds)|(?P<cds>cluster_manager\.cds)|http\.[^.]+\.rds\.(?P<rds>.+)"
     r"|sds\.(?P<sds>.+)|cluster\.(?P<eds>.+))\.(?P<what>version_text|update_rejected|update_failure)"
 )
+_WARMING = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 _REASON = re.compile(r"Filesystem config update (?:rejected|failure): (?:in (?P<file>\S+), )?(?P<reason>.*)")
 # What Envoy prints after this is the whole file, which may hold a key.
 _DUMP = "): {"
@@ -96,7 +97,7 @@ class Admin:
             self._refused, self._log_read = {}, 0
 
     def settle(self, versions: Mapping[str, str]) -> tuple[Rejected, ...]:
-        """Waits until Envoy has taken or rejected each of these files and no cluster is warming up.
+        """Waits until Envoy has taken or rejected each of these files and nothing is warming up.
 
         Files of endpoints and secrets that nothing refers to yet are not waited for.
         An Envoy that does not run has nothing to say.
@@ -105,7 +106,7 @@ class Admin:
         while True:
             try:
                 known = self.subscriptions()
-                warming = self.stats("^cluster_manager.warming_clusters$").get("cluster_manager.warming_clusters", 0)
+                warming = any(self.stats(_WARMING).values())
             except OSError:
                 return ()
             open_ = {f for f, v in versions.items() if f in known and known[f].version != v}
@@ -130,15 +131,21 @@ class Admin:
     def _told(self, files: set[str], versions: Mapping[str, str]) -> tuple[Rejected, ...]:
         if not files:
             return ()
-        with (self._own / LOG).open("rb") as log:
-            log.seek(self._log_read)
-            lines = log.read().decode(errors="replace").splitlines()
-        found = [m for line in lines if (m := _REASON.search(line))]
+        deadline = time.monotonic() + 1.0
+        # Envoy writes its log some hundred milliseconds after the fact.
+        while not (found := self._reasons()) and time.monotonic() < deadline:
+            time.sleep(0.01)
         told = []
         for file in sorted(files):
             reasons = [m["reason"].partition(_DUMP)[0] for m in found if not m["file"] or m["file"].endswith(file)]
             told.append(Rejected(file, versions[file], "; ".join(dict.fromkeys(reasons)) or "Envoy has not answered"))
         return tuple(told)
+
+    def _reasons(self) -> list[re.Match[str]]:
+        with (self._own / LOG).open("rb") as log:
+            log.seek(self._log_read)
+            lines = log.read().decode(errors="replace").splitlines()
+        return [m for line in lines if (m := _REASON.search(line))]
 
 
 def _file(match: re.Match[str]) -> str:
