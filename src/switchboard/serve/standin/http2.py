@@ -55,13 +55,13 @@ class Http2:
         self._going = False
         self._over = False
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
-        self._h2.local_settings.update(
+        self._h2.initiate_connection()
+        self._h2.update_settings(
             {
                 SettingCodes.MAX_CONCURRENT_STREAMS: service.limits.streams,
                 SettingCodes.MAX_HEADER_LIST_SIZE: service.limits.head,
             }
         )
-        self._h2.initiate_connection()
         self._send()
 
     @property
