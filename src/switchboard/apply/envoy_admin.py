@@ -2,42 +2,23 @@
 
 In: the directory of a pod with Envoy's administration socket and log.  Out: versions and ``Rejected``s.
 Called by ``apply.envoy.publish`` and ``run``.
-Envoy tells versions and counts of rejections as statistics; the reason stands in its log alone.
-Specification: https://www.envoyproxy.io/docs/envoy/latest/operations/admin, and "statistics" of each subscription.
+Specification: https://www.envoyproxy.io/docs/envoy/latest/operations/admin; ``rules.envoy_report`` reads the answers.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import re
 import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
 from switchboard.apply.envoy import ADMIN, LOG, Rejected
-from switchboard.rules import discovery, envoy
-from switchboard.rules.discovery import BOOTSTRAP, CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS
-
-_SUBSCRIPTION = re.compile(
-    r"(?:(?P<lds>listener_manager\.lds)|(?P<cds>cluster_manager\.cds)|http\.[^.]+\.rds\.(?P<rds>.+)"
-    r"|sds\.(?P<sds>.+)|cluster\.(?P<eds>.+))\.(?P<what>version_text|update_rejected|update_failure)"
-)
-_WARMING = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
-_REASON = re.compile(r"Filesystem config update (?:rejected|failure): (?:in (?P<file>\S+), )?(?P<reason>.*)")
-# What Envoy prints after this is the whole file, which may hold a key.
-_DUMP = "): {"
-
-
-class Subscription(msgspec.Struct):
-    """One file as Envoy sees it: the version in use, and how often a content was refused."""
-
-    version: str = ""
-    refused: int = 0
+from switchboard.rules import discovery, envoy_report
+from switchboard.rules.discovery import BOOTSTRAP, ENDPOINTS, SECRETS
+from switchboard.rules.envoy_report import Reason, Subscription
 
 
 class Admin:
@@ -76,17 +57,8 @@ class Admin:
         return {s["name"]: s["value"] for s in found if "name" in s}
 
     def subscriptions(self) -> dict[str, Subscription]:
-        """File name to what Envoy has of it; clusters that share a file count together."""
-        found: dict[str, Subscription] = {}
-        for name, value in self.stats(r"\.(version_text|update_rejected|update_failure)$").items():
-            match = _SUBSCRIPTION.fullmatch(name)
-            if match:
-                entry = found.setdefault(_file(match), Subscription())
-                if match["what"] == "version_text":
-                    entry.version = str(value)
-                else:
-                    entry.refused += int(value)
-        return found
+        """File name to what Envoy has of it."""
+        return envoy_report.subscriptions(self.stats(envoy_report.STATISTICS))
 
     def mark(self) -> None:
         """Remembers what has been rejected so far, so that ``settle`` tells what is rejected from now on."""
@@ -106,7 +78,7 @@ class Admin:
         while True:
             try:
                 known = self.subscriptions()
-                warming = any(self.stats(_WARMING).values())
+                warming = any(self.stats(envoy_report.WARMING).values())
             except OSError:
                 return ()
             open_ = {f for f, v in versions.items() if f in known and known[f].version != v}
@@ -137,25 +109,14 @@ class Admin:
             time.sleep(0.01)
         told = []
         for file in sorted(files):
-            reasons = [m["reason"].partition(_DUMP)[0] for m in found if not m["file"] or m["file"].endswith(file)]
-            told.append(Rejected(file, versions[file], "; ".join(dict.fromkeys(reasons)) or "Envoy has not answered"))
+            reasons = dict.fromkeys(r.text for r in found if not r.file or r.file.endswith(f"/{file}"))
+            told.append(Rejected(file, versions[file], "; ".join(reasons) or "Envoy has not answered"))
         return tuple(told)
 
-    def _reasons(self) -> list[re.Match[str]]:
+    def _reasons(self) -> list[Reason]:
         with (self._own / LOG).open("rb") as log:
             log.seek(self._log_read)
-            lines = log.read().decode(errors="replace").splitlines()
-        return [m for line in lines if (m := _REASON.search(line))]
-
-
-def _file(match: re.Match[str]) -> str:
-    if match["lds"] or match["cds"]:
-        return LISTENERS if match["lds"] else CLUSTERS
-    for folder, kind in ((ROUTES, "rds"), (SECRETS, "sds"), (ENDPOINTS, "eds")):
-        if match[kind]:
-            # A cluster's name says after the bar how its endpoints are spoken to.
-            return folder + envoy.file_name(match[kind].partition("|")[0])
-    raise AssertionError(f"the pattern matched nothing in {match[0]}")
+            return envoy_report.reasons(log.read().decode(errors="replace").splitlines())
 
 
 class _UnixConnection(http.client.HTTPConnection):
