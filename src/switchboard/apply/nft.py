@@ -73,5 +73,5 @@ class KernelNft:
         reason = done.stderr.strip().split("\n")[0][:_LONGEST_REASON]
         found = re.search(r":(\d+):\d+", reason)
         lines = transaction.splitlines()
-        line = lines[int(found[1]) - 1].strip() if found and int(found[1]) <= len(lines) else ""
+        line = lines[int(found[1]) - 1].strip() if found and 0 < int(found[1]) <= len(lines) else ""
         raise MachineError("nft-refused", f"nftables refused the rules: {reason}", context=line[:_LONGEST_REASON])

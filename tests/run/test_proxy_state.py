@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from switchboard.apply.nft_fake import FakeNft
+from switchboard.compile.modes._mode import DetectLocal, ProxyOptions
+from switchboard.run.proxy_state import State, objects, options, program
+from switchboard.view.build import build
+
+SERVICE = {
+    "kind": "Service",
+    "metadata": {"namespace": "default", "name": "web"},
+    "spec": {"clusterIP": "10.96.0.1", "ports": [{"port": 80, "protocol": "TCP"}]},
+}
+SLICE = {
+    "metadata": {"namespace": "default", "name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
+    "addressType": "IPv4",
+    "ports": [{"port": 8080}],
+    "endpoints": [{"addresses": ["10.244.1.1"], "nodeName": "n1"}],
+}
+NODE = {"name": "n1", "zone": "a", "ips": ["172.20.0.1"], "clusterCIDR": "10.244.0.0/16,fd00:244::/48"}
+
+
+def state(**changes):
+    whole = {"generation": 1, "node": NODE, "nodes": [], "services": [SERVICE], "endpointSlices": [SLICE]} | changes
+    return msgspec.json.decode(msgspec.json.encode(whole), type=State)
+
+
+def test_state_becomes_a_view():
+    view, findings = build(objects(state()))
+    assert findings == ()
+    assert view.services[0].endpoints[0].address == "10.244.1.1"
+    assert (view.nodes[0].zone, view.nodes[0].addresses) == ("a", ("172.20.0.1",))
+    assert view.network.service_cidrs == ("10.96.0.0/12", "fd00:10:96::/112")
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ({}, ProxyOptions(cluster_cidrs=())),
+        ({"clusterCIDR": "10.0.0.0/8,fd00::/8"}, ProxyOptions(cluster_cidrs=("10.0.0.0/8", "fd00::/8"))),
+        (
+            {"detectLocal": {"mode": "BridgeInterface", "bridgeInterface": "br0"}, "masqueradeAll": True},
+            ProxyOptions(
+                cluster_cidrs=(), detect_local=DetectLocal.BRIDGE_INTERFACE, interface="br0", masquerade_all=True
+            ),
+        ),
+        (
+            {"nodePortAddresses": ["10.0.0.0/8"], "loIPs": ["10.9.9.9"]},
+            ProxyOptions(cluster_cidrs=(), node_port_addresses=("10.0.0.0/8",), local_addresses=("10.9.9.9",)),
+        ),
+    ],
+)
+def test_settings(node, expected):
+    assert options(node) == expected
+
+
+def test_programs_the_difference_only():
+    nft = FakeNft()
+    applied = program(state(), None, nft)
+    applied = program(state(), applied, nft)
+    assert len(nft.transactions) == 1
+    program(state(services=[]), applied, nft)
+    assert "delete element ip kube-proxy cluster-ips { 10.96.0.1 }" in nft.transactions[1]
