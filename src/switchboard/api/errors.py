@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from switchboard.base.findings import Finding, Severity
 from switchboard.k8s.kinds import Kind
+from switchboard.k8s.validation.report import REASONS
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -23,6 +25,15 @@ class Cause(msgspec.Struct, frozen=True):
     reason: str
     message: str
     field: str = ""
+
+
+def causes_of(findings: Iterable[Finding]) -> list[Cause]:
+    """The errors among findings as causes of a refusal; warnings refuse nothing."""
+    return [
+        Cause(REASONS.get(f.reference, "FieldValueInvalid"), f.message, f.field)
+        for f in findings
+        if f.severity is Severity.ERROR
+    ]
 
 
 class ApiError(Exception):
@@ -55,10 +66,9 @@ class ApiError(Exception):
         for field, value in (("name", self.name), ("group", self.group), ("kind", self.resource)):
             if value:
                 details[field] = value
-        if self.causes:
-            details["causes"] = [
-                {k: v for k, v in msgspec.to_builtins(c).items() if v or k != "field"} for c in self.causes
-            ]
+        if self.causes and self.code != BadRequest.code:
+            # What does not decode has no causes in Kubernetes' answers; ours keep them for findings.
+            details["causes"] = [{k: v for k, v in msgspec.to_builtins(c).items() if v} for c in self.causes]
         if self.retry_after:
             details["retryAfterSeconds"] = self.retry_after
         body: dict[str, Any] = {
@@ -128,6 +138,9 @@ class InternalError(ApiError):
     """The server could not do its part (no address left, a malformed resource version)."""
 
     code, reason = 500, "InternalError"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Internal error occurred: {message}", causes=[Cause("", message)])
 
 
 class ServerFault(ApiError):

@@ -296,6 +296,21 @@ class Store:
             self._mark(found, new, grace)
             return self._write(found, new)
 
+    # Claims: names that belong to somebody and are no objects (node ports), in the same transaction as the objects
+
+    def claimed(self, claim: str, name: str) -> str | None:
+        """Who holds a name, None when it is free."""
+        record = self._storage.get(claim, "", name)
+        return record.data.decode() if record else None
+
+    def claim(self, claim: str, name: str, owner: str) -> None:
+        """Give a free name to an owner."""
+        self._storage.put(claim, "", name, owner.encode(), {})
+
+    def disclaim(self, claim: str, name: str) -> None:
+        """Free a name."""
+        self._storage.remove(claim, "", name, b"")
+
     # Within
 
     def _mark(self, kind: Kind, obj: Object, grace: int) -> None:

@@ -1,0 +1,192 @@
+"""The admission of the API server: structure, defaults, allocation, validation; and what a cluster starts with.
+
+In: objects on their way into the store.  Out: the same objects completed, or an ``ApiError``.
+Given to ``Store`` by the composition root; ``bootstrap`` makes the objects that every cluster has.
+Specification: https://kubernetes.io/docs/concepts/overview/kubernetes-api/
+The order is that of kube-apiserver: structure, defaults, allocation, validation.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from switchboard.api import allocation, errors, services
+from switchboard.api.errors import Cause
+from switchboard.api.storage import Storage
+from switchboard.api.store import Store
+from switchboard.base.findings import Severity
+from switchboard.k8s import names, objects, schemas
+from switchboard.k8s.defaults import default
+from switchboard.k8s.kinds import Kind
+from switchboard.k8s.objects import Object
+from switchboard.k8s.validation import validate
+
+SYSTEM_NAMESPACES = (
+    names.DEFAULT_NAMESPACE,
+    names.SYSTEM_NAMESPACE,
+    "kube-public",
+    names.NODE_LEASE_NAMESPACE,
+)
+API_SERVICE = "kubernetes"
+_NOT_DECODABLE = ("wrong-type", "unknown-kind")
+
+
+class Registry:
+    """Rules of the Kubernetes API for every kind that we serve."""
+
+    def create(self, store: Store, kind: Kind, obj: Object) -> None:
+        """Complete and check a new object."""
+        _decode(kind, obj)
+        _check_namespace(store, kind, obj)
+        _default(obj)
+        if kind.kind == services.KIND:
+            services.omit_empty(obj)
+            services.create(store, obj)
+        elif kind.kind == "Namespace":
+            obj["spec"] = {"finalizers": [names.NAMESPACE_FINALIZER]}
+            obj["status"] = {"phase": "Active"}
+        elif kind.kind == "Pod":
+            obj["status"] = {"phase": "Pending"}
+        _validate(kind, obj, None)
+        if kind.kind == services.KIND:
+            services.finish(obj)
+
+    def update(self, store: Store, kind: Kind, new: Object, old: Object, subresource: str) -> None:
+        """Complete and check a changed object; a subresource that changes no spec skips the defaults."""
+        if not subresource:
+            _decode(kind, new)
+        if not subresource or kind.kind == services.KIND:
+            _default(new)
+        if kind.kind == services.KIND and not subresource:
+            services.omit_empty(new)
+            services.update(store, new, old)
+        _validate(kind, new, old)
+        if kind.kind == services.KIND:
+            services.finish(new)
+
+    def deleted(self, store: Store, kind: Kind, old: Object) -> None:
+        """Release what an object held."""
+        if kind.kind == services.KIND:
+            services.delete(store, old)
+
+
+def _default(obj: Object) -> None:
+    completed = default(obj)
+    obj.clear()
+    obj.update(completed)
+
+
+def _decode(kind: Kind, obj: Object) -> None:
+    """Refuse what kube-apiserver could not decode; drop nulls. Missing fields are left to validation."""
+    for field in ("labels", "annotations"):
+        found = objects.metadata(obj).get(field)
+        if isinstance(found, dict):
+            obj["metadata"][field] = {k: "" if v is None else v for k, v in found.items()}
+    if isinstance(obj.get("spec"), dict):
+        _drop_nulls(obj["spec"])
+    wrong = [f for f in schemas.check(obj) if f.severity is Severity.ERROR and f.reference in _NOT_DECODABLE]
+    if wrong:
+        told = "; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in wrong)
+        raise errors.BadRequest(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {told}',
+            resource=kind.plural,
+            group=kind.group,
+            causes=[Cause("FieldValueInvalid", f.message, f.field) for f in wrong],
+        )
+
+
+def _drop_nulls(value: Any) -> None:
+    """A null in a mapping is a field that is not there."""
+    if isinstance(value, dict):
+        for key in [k for k, v in value.items() if v is None]:
+            del value[key]
+        for item in value.values():
+            _drop_nulls(item)
+    elif isinstance(value, list):
+        for item in value:
+            _drop_nulls(item)
+
+
+def _check_namespace(store: Store, kind: Kind, obj: Object) -> None:
+    if not kind.namespaced:
+        return
+    namespace = objects.namespace(obj)
+    found = store.find("Namespace", "", namespace)
+    if found is None:
+        raise errors.NotFound(f'namespaces "{namespace}" not found', resource="namespaces", name=namespace)
+    if objects.deleting(found):
+        why = f"unable to create new content in namespace {namespace} because it is being terminated"
+        cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
+        raise errors.forbidden(kind, objects.name(obj), why, [cause])
+
+
+def _validate(kind: Kind, obj: Object, old: Object | None) -> None:
+    causes = errors.causes_of(validate(obj, old))
+    if old is None:
+        # Kinds without rules of their own still have required fields.
+        told = {cause.field for cause in causes}
+        missing = (f for f in schemas.check(obj) if f.reference == "field-required" and f.field not in told)
+        causes += errors.causes_of(missing)
+    if causes:
+        raise errors.invalid(kind, objects.name(obj), causes)
+
+
+def open_store(
+    *,
+    clock: Callable[[], datetime],
+    uid: Callable[[], str],
+    randrange: Callable[[int], int],
+    storage: Storage | None = None,
+    service_cidrs: Sequence[str] = ("10.96.0.0/12",),
+) -> Store:
+    """A store with the rules of the API and the objects of a new cluster; see ``Store`` for the arguments."""
+    store = Store(clock=clock, uid=uid, randrange=randrange, admission=Registry(), storage=storage)
+    bootstrap(store, service_cidrs)
+    return store
+
+
+def bootstrap(store: Store, service_cidrs: Sequence[str]) -> None:
+    """Make what every cluster has and this one lacks: namespaces, the ServiceCIDR, the Service ``kubernetes``.
+
+    ``service_cidrs`` holds one range, or two of different families, the default family first.
+    Raises ValueError for a range that cannot serve (an IPv6 range shorter than /64).
+    """
+    for name in SYSTEM_NAMESPACES:
+        if store.find("Namespace", "", name) is None:
+            store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    parsed = [ipaddress.ip_network(text) for text in service_cidrs]
+    for network in parsed:
+        if network.version == 6 and network.prefixlen < 64:
+            raise ValueError(f"{network} is too large for Services: an IPv6 range has a prefix of 64 or more")
+    if store.find("ServiceCIDR", "", API_SERVICE) is None:
+        store.create(
+            {
+                "apiVersion": f"{names.NETWORKING}/v1",
+                "kind": "ServiceCIDR",
+                "metadata": {"name": API_SERVICE},
+                "spec": {"cidrs": [str(network) for network in parsed]},
+            }
+        )
+    if store.find("Service", names.DEFAULT_NAMESPACE, API_SERVICE) is None:
+        _api_service(store, parsed[0])
+
+
+def _api_service(store: Store, network: allocation.Network) -> None:
+    store.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": API_SERVICE,
+                "namespace": names.DEFAULT_NAMESPACE,
+                "labels": {"component": "apiserver", "provider": "kubernetes"},
+            },
+            "spec": {
+                "clusterIP": str(network.network_address + 1),
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+            },
+        }
+    )
