@@ -60,3 +60,9 @@ def test_reason_names_what_decided() -> None:
     assert decide(facts, {"x-canary": "always"}, {"stage": "never"}).why == "header X-Canary is always"
     assert decide(facts, {"x-canary": "x"}, {"stage": "never"}).why == "cookie stage is never"
     assert decide(facts, {}, {}).why == "weight 10 of 100"
+
+
+def test_a_pattern_that_the_data_plane_refuses_keeps_its_header_with_main() -> None:
+    facts = canary(weight=100, header="X-User", header_pattern="(?=v2)")
+    assert decide(facts, {"x-user": "v2"}, {}).share == 0
+    assert decide(facts, {}, {}).share == 1

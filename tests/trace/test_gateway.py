@@ -129,12 +129,37 @@ def test_affinity_cookie_is_not_guessed(payments: View) -> None:
     assert set(by_service(ask(view))) == {"payments/app-v1", "payments/app-v2"}
 
 
-def test_annotations_that_are_not_looked_at_are_named(payments: View) -> None:
+def test_other_redirects(payments: View) -> None:
+    for options, path, status in (
+        ({"temporal-redirect": "https://elsewhere.test/x", "permanent-redirect": "https://other.test/"}, "/", 302),
+        ({"permanent-redirect": "https://elsewhere.test/x"}, "/", 301),
+        ({"app-root": "/portal"}, "/", 302),
+    ):
+        stretch = ask(with_route(payments, options=options), path)
+        assert (stretch.outcomes[0].verdict, stretch.outcomes[0].status) == (Verdict.REDIRECTED, status)
+    assert "redirected" not in by_service(ask(with_route(payments, options={"app-root": "/portal"}), "/portal"))
+
+
+def test_endpoints_that_terminate_and_serve_are_the_last_resort(payments: View) -> None:
+    port = next(s for s in payments.services if s.name == "app-v1")
+    draining = tuple(replace(e, ready=False, terminating=True, serving=i == 0) for i, e in enumerate(port.endpoints))
+    pods = {o.target.pod for o in ask(with_service(payments, "app-v1", endpoints=draining)).outcomes if o.target}
+    assert pods == {"payments/app-v1-0", "payments/app-v2-0", "payments/app-v2-1"}
+
+
+def test_default_route_has_its_own_canary(payments: View) -> None:
+    default = replace(payments.gateways[0].routes[0], host="", field="spec.defaultBackend")
+    view = with_route(payments, path="/api")
+    view = replace(view, gateways=(replace(view.gateways[0], default_route=default),))
+    assert by_service(ask(view, "/other")) == {"payments/app-v1": Fraction(9, 10), "payments/app-v2": Fraction(1, 10)}
+
+
+def test_annotations_that_are_not_honoured_are_named(payments: View) -> None:
     view = with_route(payments, options={"auth-url": "http://auth", "ssl-redirect": "true"})
     why = next(h.why for h in ask(view).hops if h.kind is HopKind.ROUTE)
-    assert why.endswith("not looked at: auth-url")
+    assert why.endswith("not honoured: auth-url")
 
 
 def test_certificate_is_chosen_by_server_name(payments: View) -> None:
-    assert ask(payments).hops[0].what == "certificate of Secret payments/api-tls"
+    assert ask(payments).hops[0].what == "certificate of Secret payments/api-tls, which names this host"
     assert ask(payments, host="x.example.com").hops[0].what == "no certificate for this name"

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from switchboard.trace.lookup import Destination, Lookup
 from switchboard.view.model import View
+from switchboard.view.route import PathMatch
 
 VIP, CLUSTER_IP, NODE = "198.51.100.10", "10.96.0.13", "172.18.0.1"
 
@@ -47,3 +48,10 @@ def test_only_rules_that_name_a_host_publish_it(payments: View) -> None:
     lookup = Lookup(replace(payments, gateways=(anything, gateway)))
     assert lookup.gateways_of("API.example.com") == (gateway,)
     assert lookup.gateways_of("other.example.com") == ()
+
+
+def test_routes_that_the_data_plane_cannot_hold_take_nothing(payments: View) -> None:
+    gateway = payments.gateways[0]
+    look_ahead = replace(gateway.routes[0], path="/(?=a)", match=PathMatch.REGEX)
+    lookup = Lookup(replace(payments, gateways=(replace(gateway, routes=(look_ahead,)),)))
+    assert lookup.routes[gateway.name].match("api.example.com", "/a") is None

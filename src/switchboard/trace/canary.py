@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import msgspec
 
+from switchboard.compile.gateway.regex import problem
 from switchboard.view.route import Canary
 
 
@@ -40,10 +41,9 @@ def _by_header(canary: Canary, headers: Mapping[str, str]) -> Decision | None:
         # Another value, even "never", leaves the decision to cookie and weight.
         return Decision(Fraction(1), f"header {name} is {value}") if value == canary.header_value else None
     if canary.header_pattern:
-        try:
-            found = re.search(canary.header_pattern, value)
-        except re.error:
-            return Decision(Fraction(0), f"header {name} is present and its pattern does not compile")
+        if unusable := problem(canary.header_pattern):
+            return Decision(Fraction(0), f"header {name} is present and its pattern cannot be used: {unusable}")
+        found = re.search(canary.header_pattern, value)
         return Decision(Fraction(1), f"header {name} matches {canary.header_pattern}") if found else None
     return _always_or_never(value, f"header {name}")
 

@@ -2,8 +2,9 @@
 
 Comes in: a gateway, the request's parts, the index.  Goes out: hops and outcomes that sum to 1.
 Called by ``trace.path`` when a connection has reached the pods of a gateway.
-Specification: Ingress v1 and the annotations of ingress-nginx; the gateway sends to pod addresses itself, ready
-endpoints only, equally in the long run.  Annotations that are not looked at are named, not guessed.
+Specification: Ingress v1 and the annotations of ingress-nginx.  Endpoints and annotations are read by the compiler's
+own functions (``compile.gateway``), so that the gateway and this cannot differ; the gateway sends to pod addresses
+itself, equally in the long run.  Annotations that the gateway does not honour are named.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from fractions import Fraction
 
 import msgspec
 
+from switchboard.base.findings import Finding
+from switchboard.compile.gateway.annotate import annotate
+from switchboard.compile.gateway.clusters import usable
+from switchboard.compile.gateway.draft import Draft
+from switchboard.compile.gateway.entries import ACME
 from switchboard.trace.canary import Decision, decide
 from switchboard.trace.lookup import Lookup
 from switchboard.trace.request import Url
 from switchboard.trace.result import ONE, Choice, Hop, HopKind, Outcome, Stretch, Target, Verdict
 from switchboard.trace.route import Match, certificate_for, names_host, normalize
-from switchboard.view.route import Backend, Canary, Gateway, Route
+from switchboard.view.route import Backend, Canary, Gateway, PathMatch, Route
 from switchboard.view.service import Endpoint, ServicePort
-
-_TRACED = {"ssl-redirect", "force-ssl-redirect", "affinity", "affinity-mode", "session-cookie-name", "use-regex"}
-_ACME = "/.well-known/acme-challenge"
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
@@ -38,13 +41,37 @@ def serve(gateway: Gateway, request: HttpRequest, lookup: Lookup) -> Stretch:
     hops: tuple[Hop, ...] = ()
     if request.url.scheme == "https":
         hops = (_tls(gateway, request),)
-    found = lookup.routes[gateway.name].match(request.host, request.url.path)
+    table = lookup.routes[gateway.name]
+    found = table.match(request.host, request.url.path)
     if found is None:
-        return _without_route(gateway, request, lookup, hops)
-    redirect = _redirect(gateway, found.route, request)
-    if redirect:
-        return Stretch((*hops, _route_hop(found)), (redirect,))
-    return _to_backend(found, request, lookup, hops)
+        missing = f"host {request.host}"
+        if table.host_of(request.host) is not None:
+            missing = f"path {request.url.path} of host {request.host}"
+        fallback = _fallback(gateway)
+        if fallback is None:
+            return _not_found(gateway, missing, hops)
+        found = Match(fallback, f"no rule takes {missing}, so the default backend does")
+    draft, ignored = annotate(found.route)
+    before = (*hops, _route_hop(found, ignored))
+    if draft is None:
+        reason = f"{found.route.owner} has an annotation that keeps the default backend from being served."
+        return Stretch(before, (Outcome(verdict=Verdict.NOT_FOUND, status=404, reason=reason),))
+    redirect = _redirect(gateway, found.route, draft, request)
+    return Stretch(before, (redirect,)) if redirect else _to_backend(found.route, request, lookup, before)
+
+
+def _fallback(gateway: Gateway) -> Route | None:
+    """The default backend as a route of any host and path, None when there is none."""
+    if gateway.default_route or gateway.default_backend is None:
+        return gateway.default_route
+    return Route(
+        owner=f"IngressClass {gateway.name}",
+        field="default",
+        host="",
+        path="/",
+        match=PathMatch.PREFIX,
+        backend=gateway.default_backend,
+    )
 
 
 def _tls(gateway: Gateway, request: HttpRequest) -> Hop:
@@ -61,16 +88,14 @@ def _tls(gateway: Gateway, request: HttpRequest) -> Hop:
     return Hop(
         kind=HopKind.TLS,
         name=name or "no server name",
-        where=f"gateway {gateway.name}",
-        what=f"certificate of Secret {certificate.secret}",
-        why=f"it {why}",
+        what=f"certificate of Secret {certificate.secret}, which {why}",
     )
 
 
-def _route_hop(found: Match) -> Hop:
+def _route_hop(found: Match, ignored: tuple[Finding, ...]) -> Hop:
     route = found.route
-    untraced = sorted(set(route.options) - _TRACED)
-    aside = f"; not looked at: {', '.join(untraced)}" if untraced else ""
+    names = [f.field.removeprefix("metadata.annotations[").removesuffix("]") for f in ignored]
+    aside = f"; not honoured: {', '.join(names)}" if names else ""
     return Hop(
         kind=HopKind.ROUTE,
         name=f"{route.host or 'any host'} {route.match.value} {route.path or '/'}",
@@ -84,51 +109,46 @@ def _written(backend: Backend) -> str:
     return f"{backend.service}:{backend.port}"
 
 
-def _redirect(gateway: Gateway, route: Route, request: HttpRequest) -> Outcome | None:
-    """The answer to plain HTTP on a host with TLS, None when the request goes on."""
-    if request.url.scheme != "http":
+def _redirect(gateway: Gateway, route: Route, draft: Draft, request: HttpRequest) -> Outcome | None:
+    """The redirect that a request is answered with, None when it goes on."""
+    path = normalize(request.url.path)
+    origin = f"{request.url.scheme}://{request.host}"
+    if draft.temporal_redirect:
+        return _redirected(draft.temporal_redirect_code, draft.temporal_redirect, route, "temporal-redirect")
+    if draft.permanent_redirect:
+        return _redirected(draft.permanent_redirect_code, draft.permanent_redirect, route, "permanent-redirect")
+    if draft.app_root and path == "/":
+        return _redirected(302, f"{origin}{draft.app_root}", route, "app-root")
+    wanted = draft.ssl_redirect and bool(route.host) and names_host(gateway.certificates, route.host)
+    if request.url.scheme != "http" or not (draft.force_ssl_redirect or wanted):
         return None
-    forced = route.options.get("force-ssl-redirect") == "true"
-    wanted = route.options.get("ssl-redirect", "true") != "false" and names_host(gateway.certificates, request.host)
-    if not (forced or wanted) or normalize(request.url.path).startswith(_ACME):
+    if path.startswith(ACME) and route.match is not PathMatch.REGEX:
         return None
-    target = f"https://{request.host}{request.url.path}"
+    return _redirected(308, f"https://{request.host}{request.url.path}", route, "ssl-redirect")
+
+
+def _redirected(status: int, target: str, route: Route, annotation: str) -> Outcome:
     return Outcome(
         verdict=Verdict.REDIRECTED,
-        status=308,
-        reason=f"{route.owner} sends plain HTTP of this host to {target}.",
-        hint="Ask for the https URL, or set the annotation ssl-redirect to false.",
+        status=status,
+        reason=f"{route.owner} sends this request to {target} ({annotation}).",
+        hint=f"Ask for {target}, or change the annotation {annotation}.",
     )
 
 
-def _without_route(gateway: Gateway, request: HttpRequest, lookup: Lookup, hops: tuple[Hop, ...]) -> Stretch:
-    host_known = lookup.routes[gateway.name].host_of(request.host) is not None
-    missing = f"path {request.url.path} of host {request.host}" if host_known else f"host {request.host}"
-    hop = Hop(
-        kind=HopKind.ROUTE,
-        name="no route",
-        where=f"gateway {gateway.name}",
-        what=f"default backend {_written(gateway.default_backend)}" if gateway.default_backend else "404",
-        why=f"no rule takes {missing}",
+def _not_found(gateway: Gateway, missing: str, hops: tuple[Hop, ...]) -> Stretch:
+    why = f"no rule takes {missing}, and there is no default backend"
+    hop = Hop(kind=HopKind.ROUTE, name="no route", where=f"gateway {gateway.name}", what="404", why=why)
+    outcome = Outcome(
+        verdict=Verdict.NOT_FOUND,
+        status=404,
+        reason=f"No rule of gateway {gateway.name} takes {missing}.",
+        hint="Compare host, path and pathType of the Ingress, and its class.",
     )
-    if gateway.default_backend is None:
-        outcome = Outcome(
-            verdict=Verdict.NOT_FOUND,
-            status=404,
-            reason=f"No rule of gateway {gateway.name} takes {missing}.",
-            hint="Compare host, path and pathType of the Ingress, and its class.",
-        )
-        return Stretch((*hops, hop), (outcome,))
-    ready, end = _ready(gateway.default_backend, lookup)
-    if end:
-        return Stretch((*hops, hop), (end,))
-    outcomes = _spread(gateway.default_backend, ready, lookup, ONE)
-    return Stretch((*hops, hop, _pods_hop(outcomes)), outcomes)
+    return Stretch((*hops, hop), (outcome,))
 
 
-def _to_backend(found: Match, request: HttpRequest, lookup: Lookup, hops: tuple[Hop, ...]) -> Stretch:
-    route, route_hop = found.route, _route_hop(found)
-    before = (*hops, route_hop)
+def _to_backend(route: Route, request: HttpRequest, lookup: Lookup, before: tuple[Hop, ...]) -> Stretch:
     if route.backend is None:
         return Stretch(before, (_no_backend(f"{route.owner} names no usable backend for this path."),))
     main, end = _ready(route.backend, lookup)
@@ -144,7 +164,8 @@ def _to_backend(found: Match, request: HttpRequest, lookup: Lookup, hops: tuple[
     decision, canary = _canary(route.canary, route.backend, request, lookup)
     outcomes = _spread(route.backend, main, lookup, 1 - decision.share)
     outcomes += _spread(route.canary.backend, canary, lookup, decision.share)
-    return Stretch((*before, _canary_hop(route.canary, route.backend, decision), _pods_hop(outcomes)), outcomes)
+    hop = _canary_hop(route.canary, route.backend, decision)
+    return Stretch((*before, hop, _pods_hop(outcomes)), outcomes)
 
 
 def _sticky(route: Route, request: HttpRequest) -> Outcome | None:
@@ -174,7 +195,7 @@ def _canary_hop(canary: Canary, main: Backend, decision: Decision) -> Hop:
     return Hop(
         kind=HopKind.CANARY,
         name=canary.owner,
-        what="shares the requests of this route",
+        what=f"takes {_share(decision.share)} of these requests",
         why=decision.why,
         choices=(
             Choice(main.service, 1 - decision.share, "main"),
@@ -183,15 +204,21 @@ def _canary_hop(canary: Canary, main: Backend, decision: Decision) -> Hop:
     )
 
 
+def _share(share: Fraction) -> str:
+    if share in (0, 1):
+        return "all" if share else "none"
+    return f"{share.numerator} in {share.denominator}"
+
+
 def _ready(backend: Backend, lookup: Lookup) -> tuple[tuple[Endpoint, ...], Outcome | None]:
-    """The ready endpoints of a backend, or how a request for it ends."""
+    """The endpoints of a backend that get requests, or how a request for it ends."""
     port = lookup.ports.get(backend.service_port)
     if port is None:
         return (), _no_backend(f"Service {_written(backend)} does not exist, or has no such port.")
-    ready = tuple(e for e in port.endpoints if e.ready)
-    if not ready:
+    endpoints = tuple(dict.fromkeys(usable(port)))
+    if not endpoints:
         return (), _no_backend(f"Service {_written(backend)} has no ready endpoint.")
-    return ready, None
+    return endpoints, None
 
 
 def _no_backend(reason: str) -> Outcome:
@@ -230,8 +257,7 @@ def _pods_hop(outcomes: tuple[Outcome, ...]) -> Hop:
     targets = [(o.target, o.probability) for o in outcomes if o.target]
     return Hop(
         kind=HopKind.PODS,
-        name="pods",
-        what="the gateway sends to pod addresses itself",
-        why="ready endpoints only, in equal shares",
-        choices=tuple(Choice(t.name, p, f"{t.service}, node {t.node or 'unknown'}") for t, p in targets),
+        name="one ready pod",
+        why="ready endpoints in equal shares; the gateway sends to pod addresses itself",
+        choices=tuple(Choice(t.name, p, f"{t.service} on {t.node or 'an unknown node'}") for t, p in targets),
     )

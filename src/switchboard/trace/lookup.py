@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from switchboard.compile.gateway.annotate import annotate
+from switchboard.compile.gateway.entries import unusable
 from switchboard.trace.request import canonical_address
 from switchboard.trace.route import RouteTable
 from switchboard.view.model import View
@@ -48,7 +50,7 @@ class Lookup:
         self.node_addresses: dict[str, Node] = {a: n for n in view.nodes for a in n.addresses}
         self.pod_addresses: dict[str, Pod] = {a: p for p in view.pods if not p.host_network for a in p.addresses}
         self.gateways: dict[str, Gateway] = {g.service: g for g in view.gateways if g.service}
-        self.routes: dict[str, RouteTable] = {g.name: RouteTable(g) for g in view.gateways}
+        self.routes: dict[str, RouteTable] = {g.name: RouteTable(_served(g)) for g in view.gateways}
         self._entries: dict[tuple[str, int, str], Entry] = {}
         self._node_ports: dict[tuple[int, str], ServicePort] = {}
         self._kinds: dict[str, Destination] = {}
@@ -90,3 +92,9 @@ class Lookup:
     def gateways_of(self, host: str) -> tuple[Gateway, ...]:
         """The gateways with a rule for this very host or a wildcard over it; rules for any host publish no name."""
         return tuple(g for g in self.view.gateways if self.routes[g.name].host_of(host))
+
+
+def _served(gateway: Gateway) -> Gateway:
+    """A gateway without the routes that its data plane cannot hold, which the compiler leaves out too."""
+    routes = tuple(r for r in gateway.routes if not unusable(r) and (not r.options or annotate(r)[0] is not None))
+    return msgspec.structs.replace(gateway, routes=routes)

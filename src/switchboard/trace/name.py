@@ -55,7 +55,7 @@ def resolve_outside(host: str, lookup: Lookup) -> Resolved:
         kind=HopKind.NAME,
         name=host,
         what=f"address {addresses[0]}{more}",
-        why=f"gateway {gateway.name} has rules for {rule_host}, and Service {gateway.service} publishes it",
+        why=f"gateway {gateway.name} has rules for {rule_host}, Service {gateway.service} publishes it",
     )
     return Resolved(address=canonical_address(addresses[0]), hop=hop)
 

@@ -40,6 +40,10 @@ class _Asked(msgspec.Struct, frozen=True):
     begin: Hop
 
 
+# The other two kinds show in the hop before.
+_KINDS = {Destination.NODE_PORT: "NodePort of ", Destination.EXTERNAL_IP: "externalIP of "}
+
+
 def trace(view: View | Lookup, request: OutsideRequest | PodRequest) -> Path:
     """The path of a request; a request that makes no sense gives a path with findings and verdict INVALID."""
     lookup = view if isinstance(view, Lookup) else Lookup(view)
@@ -66,8 +70,7 @@ def _outside(request: OutsideRequest) -> _Asked | Finding:
     for name, value in (("client", request.client), ("address", request.address)):
         if value and not canonical_address(value):
             return Finding(reference="bad-address", message=f"{value!r} is no address.", field=name)
-    where = request.client or "address unknown"
-    hop = Hop(kind=HopKind.CLIENT, name="outside client", where=where, what=f"asks for {url}")
+    hop = Hop(kind=HopKind.CLIENT, name=f"outside client {request.client}".strip(), what=f"asks for {url}")
     http = _http(url, request.headers, request.cookies)
     return _Asked(request.url, url, _protocol(url, "TCP"), http, canonical_address(request.client), None, hop)
 
@@ -154,7 +157,7 @@ def _load_balancer(asked: _Asked, entry: Entry, lookup: Lookup) -> Stretch:
         where=f"Service {service}",
         what=f"spreads connections over {len(nodes)} node{'' if len(nodes) == 1 else 's'}",
         why=why,
-        choices=tuple(Choice(n.name, Fraction(1, len(nodes)), f"zone {n.zone}" if n.zone else "") for n in nodes),
+        choices=tuple(Choice(n.name, Fraction(1, len(nodes)), n.zone) for n in nodes),
     )
     if not nodes:
         reason = f"No node takes connections to {address} ({why})."
@@ -205,17 +208,18 @@ def _label(endpoint: Endpoint) -> str:
 def _node_hop(
     entry: Entry, rulings: list[tuple[Node, Ruling]], choices: tuple[Choice, ...], via: dict[str, dict[str, None]]
 ) -> Hop:
-    port, first = entry.port, rulings[0][1]
+    port = entry.port
     reasons = list(dict.fromkeys(r.why for _, r in rulings if r.endpoints))
     ports = sorted({e.port for _, r in rulings for e in r.endpoints})
-    what = "no endpoint" if not reasons else f"to port {'/'.join(map(str, ports))} of one endpoint"
+    what = "no endpoint to send to"
     if reasons:
         forwarding = next(r for _, r in rulings if r.endpoints)
-        what += ", source address " + ("replaced by the node's" if forwarding.masquerade else "kept")
-    if port.affinity_seconds:
-        reasons.append(f"ClientIP affinity: later connections of a client stay for {port.affinity_seconds} s, per node")
-    if not reasons and first.end:
-        reasons.append(first.end.reason)
+        kept = "replaced by the node's" if forwarding.masquerade else "kept"
+        what = f"to port {'/'.join(map(str, ports))} of one endpoint, source address {kept}"
+        if port.affinity_seconds:
+            reasons.append(
+                f"ClientIP affinity keeps a client on its choice for {_span(port.affinity_seconds)}, per node"
+            )
     everyone = len(rulings)
     named = tuple(
         Choice(c.name, c.probability, "" if len(via[c.name]) == everyone else f"through {', '.join(via[c.name])}")
@@ -223,12 +227,19 @@ def _node_hop(
     )
     return Hop(
         kind=HopKind.NODE,
-        name=f"Service {port.namespace}/{port.name}:{port.port_name or port.port}",
+        name=f"{_KINDS.get(entry.kind, '')}Service {port.namespace}/{port.name}:{port.port_name or port.port}",
         where=f"rules of node {rulings[0][0].name}" if everyone == 1 else f"rules of {everyone} nodes",
-        what=f"{entry.kind.value} {what}",
+        what=what,
         why="; ".join(reasons),
         choices=named,
     )
+
+
+def _span(seconds: int) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _arrive(asked: _Asked, port: ServicePort, reached: dict[Endpoint, Fraction], lookup: Lookup) -> Stretch:
@@ -239,9 +250,9 @@ def _arrive(asked: _Asked, port: ServicePort, reached: dict[Endpoint, Fraction],
         return Stretch((), tuple(answered(e, port, lookup, p) for e, p in reached.items()))
     hop = Hop(
         kind=HopKind.GATEWAY,
-        name=f"gateway {gateway.name}",
+        name=gateway.name,
         where=", ".join(dict.fromkeys(_label(e) for e in reached)),
-        what="ends the connection and sends each request on",
+        what="ends the connection, sends each request on",
         why=f"its pods are the endpoints of Service {gateway.service}",
     )
     wrong = _wrong_scheme(asked, port, gateway)
