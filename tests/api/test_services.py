@@ -10,7 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from switchboard.api import errors, registry
+from switchboard.api import errors
+from switchboard.api.admission import KubernetesAdmission
+from switchboard.api.store import Store
 
 CASES = Path(__file__).parents[1] / "cases" / "api" / "store-services.jsonl"
 DROPPED = ("uid", "resourceVersion", "creationTimestamp", "selfLink", "managedFields")
@@ -31,13 +33,13 @@ def parameters():
         yield pytest.param(case, id=case["id"], marks=pytest.mark.xfail(reason=why) if why else ())
 
 
-def open_store(**kwargs):
+def open_store(*service_cidrs):
     numbers, random = count(1), count(3)
-    return registry.open_store(
+    return Store(
+        admission=KubernetesAdmission(service_cidrs or ("10.96.0.0/12",)),
         clock=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC),
         uid=lambda: str(UUID(int=next(numbers))),
         randrange=lambda n: (next(random) * 2654435761 >> 5) % n,
-        **kwargs,
     )
 
 
@@ -195,6 +197,6 @@ def failure(case):
     return ""
 
 
-@pytest.mark.parametrize("case", parameters())
+@pytest.mark.parametrize("case", list(parameters()))
 def test_the_store_answers_as_kube_apiserver_did(case):
     assert failure(case) == ""

@@ -31,7 +31,8 @@ class SimulatedCluster:
         self.addresses = count(1)
         self.agent = True
         for name in ("default", "kube-system"):
-            self.create("Namespace", name, namespace="")
+            if self.store.find("Namespace", "", name) is None:
+                self.create("Namespace", name, namespace="")
 
     def create(self, kind, name, *, namespace="default", labels=None, annotations=None, api_version=None, **fields):
         from switchboard.api.store import kind_named

@@ -37,7 +37,10 @@ def causes_of(findings: Iterable[Finding]) -> list[Cause]:
 
 
 class ApiError(Exception):
-    """A request that the API refused; ``code`` is the HTTP status, ``details`` name the object."""
+    """A request that the API refused; ``code`` is the HTTP status, ``details`` name the object.
+
+    ``findings`` say for people what ``causes`` say for programs, where validation refused the object.
+    """
 
     code: ClassVar[int] = 500
     reason: ClassVar[str] = ""
@@ -51,6 +54,7 @@ class ApiError(Exception):
         name: str = "",
         causes: Iterable[Cause] = (),
         retry_after: int = 0,
+        findings: Iterable[Finding] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -59,6 +63,7 @@ class ApiError(Exception):
         self.name = name
         self.causes = tuple(causes)
         self.retry_after = retry_after
+        self.findings = tuple(findings)
 
     def status(self) -> dict[str, Any]:
         """The ``Status`` object (v1) of this refusal."""
@@ -66,8 +71,7 @@ class ApiError(Exception):
         for field, value in (("name", self.name), ("group", self.group), ("kind", self.resource)):
             if value:
                 details[field] = value
-        if self.causes and self.code != BadRequest.code:
-            # What does not decode has no causes in Kubernetes' answers; ours keep them for findings.
+        if self.causes:
             details["causes"] = [{k: v for k, v in msgspec.to_builtins(c).items() if v} for c in self.causes]
         if self.retry_after:
             details["retryAfterSeconds"] = self.retry_after
@@ -184,12 +188,17 @@ def forbidden(kind: Kind, name: str, why: str, causes: Iterable[Cause] = ()) -> 
     return Forbidden(message, group=kind.group, resource=kind.plural, name=name, causes=causes)
 
 
-def invalid(kind: Kind, name: str, causes: Iterable[Cause]) -> Invalid:
+def invalid(kind: Kind, name: str, causes: Iterable[Cause], findings: Iterable[Finding] = ()) -> Invalid:
     """``Service "web" is invalid: field: message``, several in brackets."""
     collected = tuple(causes)
     told = [f"{c.field}: {c.message}" if c.field else c.message for c in collected]
     text = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     shown = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
     return Invalid(
-        f'{shown} "{name}" is invalid: {text}', group=kind.group, resource=kind.kind, name=name, causes=collected
+        f'{shown} "{name}" is invalid: {text}',
+        group=kind.group,
+        resource=kind.kind,
+        name=name,
+        causes=collected,
+        findings=findings,
     )

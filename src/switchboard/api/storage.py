@@ -140,22 +140,23 @@ class MemoryStorage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Undo the writes within when an exception leaves the block; a transaction within another belongs to it."""
-        if self._undo is not None:
-            yield
-            return
-        start, self._undo = self._revision, []
+        """Undo the writes within when an exception leaves the block; within another, only those of the inner one."""
+        outermost = self._undo is None
+        undo = self._undo = [] if self._undo is None else self._undo
+        revision, mark = self._revision, len(undo)
         try:
             yield
         except BaseException:
-            for kind, namespace, name, before in reversed(self._undo):
+            for kind, namespace, name, before in reversed(undo[mark:]):
                 self._place(kind, namespace, name, before)
-            del self._log[len(self._log) - (self._revision - start) :]
-            self._revision = start
+            del undo[mark:]
+            del self._log[len(self._log) - (self._revision - revision) :]
+            self._revision = revision
             raise
         finally:
-            self._undo = None
-        if self._revision > start:
+            if outermost:
+                self._undo = None
+        if outermost and self._revision > revision:
             self._finish()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:

@@ -58,6 +58,9 @@ class Admission(Protocol):
     (an IPAddress) is undone when a later step raises.
     """
 
+    def start(self, store: Store) -> None:
+        """Make the objects that every cluster has."""
+
     def create(self, store: Store, kind: Kind, obj: Object) -> None:
         """Default, allocate for and validate a new object."""
 
@@ -70,6 +73,9 @@ class Admission(Protocol):
 
 class AdmitEverything:
     """No defaults and no rules; for tests of what stands above the store."""
+
+    def start(self, store: Store) -> None:
+        """An empty cluster."""
 
     def create(self, store: Store, kind: Kind, obj: Object) -> None:
         """Accept."""
@@ -129,6 +135,7 @@ class Store:
         self._admission: Admission = admission or AdmitEverything()
         self._storage: Storage = storage or MemoryStorage()
         self.dry_run = False
+        self._admission.start(self)
 
     # Reading
 

@@ -101,7 +101,7 @@ class Snapshot:
         reads: the kinds that may be asked for.
         changed: what changed since this controller last ran, None for "look at everything";
             each key maps to the object as it was before, None when it was not there.
-        settings: configuration by name (``loadBalancerPools``), given to the loop at its start.
+        settings: configuration by name (``load-balancer-pool``), given to the loop at its start.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The admission of the API server: structure, defaults, allocation, validation; and what a cluster starts with.
 
 In: objects on their way into the store.  Out: the same objects completed, or an ``ApiError``.
-Given to ``Store`` by the composition root; ``bootstrap`` makes the objects that every cluster has.
+Given to ``Store`` by the composition root; at its start it makes the objects that every cluster has.
 Specification: https://kubernetes.io/docs/concepts/overview/kubernetes-api/
 The order is that of kube-apiserver: structure, defaults, allocation, validation.
 """
@@ -9,13 +9,11 @@ The order is that of kube-apiserver: structure, defaults, allocation, validation
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from switchboard.api import allocation, errors, services
 from switchboard.api.errors import Cause
-from switchboard.api.storage import Storage
 from switchboard.api.store import Store
 from switchboard.base.findings import Severity
 from switchboard.k8s import names, objects, schemas
@@ -34,8 +32,36 @@ API_SERVICE = "kubernetes"
 _NOT_DECODABLE = ("wrong-type", "unknown-kind")
 
 
-class Registry:
-    """Rules of the Kubernetes API for every kind that we serve."""
+class KubernetesAdmission:
+    """Rules of the Kubernetes API for every kind that we serve.
+
+    Args:
+        service_cidrs: the ranges of Service addresses, one or two of different families, the default family first;
+            raises ValueError for a range that cannot serve (an IPv6 range shorter than /64).
+    """
+
+    def __init__(self, service_cidrs: Sequence[str] = ("10.96.0.0/12",)) -> None:
+        self._cidrs = [ipaddress.ip_network(text) for text in service_cidrs]
+        for network in self._cidrs:
+            if network.version == 6 and network.prefixlen < 64:
+                raise ValueError(f"{network} is too large for Services: an IPv6 range has a prefix of 64 or more")
+
+    def start(self, store: Store) -> None:
+        """Make what every cluster has and this one lacks: namespaces, the ServiceCIDR, the Service ``kubernetes``."""
+        for name in SYSTEM_NAMESPACES:
+            if store.find("Namespace", "", name) is None:
+                store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        if store.find("ServiceCIDR", "", API_SERVICE) is None:
+            store.create(
+                {
+                    "apiVersion": f"{names.NETWORKING}/v1",
+                    "kind": "ServiceCIDR",
+                    "metadata": {"name": API_SERVICE},
+                    "spec": {"cidrs": [str(network) for network in self._cidrs]},
+                }
+            )
+        if store.find("Service", names.DEFAULT_NAMESPACE, API_SERVICE) is None:
+            store.create(_api_service(self._cidrs[0]))
 
     def create(self, store: Store, kind: Kind, obj: Object) -> None:
         """Complete and check a new object."""
@@ -94,7 +120,7 @@ def _decode(kind: Kind, obj: Object) -> None:
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {told}',
             resource=kind.plural,
             group=kind.group,
-            causes=[Cause("FieldValueInvalid", f.message, f.field) for f in wrong],
+            findings=wrong,
         )
 
 
@@ -124,69 +150,26 @@ def _check_namespace(store: Store, kind: Kind, obj: Object) -> None:
 
 
 def _validate(kind: Kind, obj: Object, old: Object | None) -> None:
-    causes = errors.causes_of(validate(obj, old))
+    found = [f for f in validate(obj, old) if f.severity is Severity.ERROR]
     if old is None:
         # Kinds without rules of their own still have required fields.
-        told = {cause.field for cause in causes}
-        missing = (f for f in schemas.check(obj) if f.reference == "field-required" and f.field not in told)
-        causes += errors.causes_of(missing)
-    if causes:
-        raise errors.invalid(kind, objects.name(obj), causes)
+        told = {f.field for f in found}
+        found += [f for f in schemas.check(obj) if f.reference == "field-required" and f.field not in told]
+    if found:
+        raise errors.invalid(kind, objects.name(obj), errors.causes_of(found), found)
 
 
-def open_store(
-    *,
-    clock: Callable[[], datetime],
-    uid: Callable[[], str],
-    randrange: Callable[[int], int],
-    storage: Storage | None = None,
-    service_cidrs: Sequence[str] = ("10.96.0.0/12",),
-) -> Store:
-    """A store with the rules of the API and the objects of a new cluster; see ``Store`` for the arguments."""
-    store = Store(clock=clock, uid=uid, randrange=randrange, admission=Registry(), storage=storage)
-    bootstrap(store, service_cidrs)
-    return store
-
-
-def bootstrap(store: Store, service_cidrs: Sequence[str]) -> None:
-    """Make what every cluster has and this one lacks: namespaces, the ServiceCIDR, the Service ``kubernetes``.
-
-    ``service_cidrs`` holds one range, or two of different families, the default family first.
-    Raises ValueError for a range that cannot serve (an IPv6 range shorter than /64).
-    """
-    for name in SYSTEM_NAMESPACES:
-        if store.find("Namespace", "", name) is None:
-            store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    parsed = [ipaddress.ip_network(text) for text in service_cidrs]
-    for network in parsed:
-        if network.version == 6 and network.prefixlen < 64:
-            raise ValueError(f"{network} is too large for Services: an IPv6 range has a prefix of 64 or more")
-    if store.find("ServiceCIDR", "", API_SERVICE) is None:
-        store.create(
-            {
-                "apiVersion": f"{names.NETWORKING}/v1",
-                "kind": "ServiceCIDR",
-                "metadata": {"name": API_SERVICE},
-                "spec": {"cidrs": [str(network) for network in parsed]},
-            }
-        )
-    if store.find("Service", names.DEFAULT_NAMESPACE, API_SERVICE) is None:
-        _api_service(store, parsed[0])
-
-
-def _api_service(store: Store, network: allocation.Network) -> None:
-    store.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {
-                "name": API_SERVICE,
-                "namespace": names.DEFAULT_NAMESPACE,
-                "labels": {"component": "apiserver", "provider": "kubernetes"},
-            },
-            "spec": {
-                "clusterIP": str(network.network_address + 1),
-                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
-            },
-        }
-    )
+def _api_service(network: allocation.Network) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": API_SERVICE,
+            "namespace": names.DEFAULT_NAMESPACE,
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": str(network.network_address + 1),
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+        },
+    }
