@@ -96,6 +96,22 @@ def test_health_check_counts_all_ports_so_a_node_may_be_asked_in_vain(payments: 
     assert path.services[0].probability == Fraction(9, 20)
 
 
+def test_an_address_shared_with_a_cluster_policy_service_goes_to_every_node(payments: View) -> None:
+    view = change(payments, "app-v1", load_balancer_ips=("198.51.100.10",), port=8080)
+    path = outside(view, "https://api.example.com/")
+    assert len(hop(path, HopKind.LOAD_BALANCER).choices) == 3
+    assert {o.verdict: o.probability for o in path.outcomes if not o.target} == {Verdict.DROPPED: Fraction(1, 3)}
+
+
+def test_both_families_of_a_service(payments: View) -> None:
+    six = tuple(Endpoint(f"2001:db8::{i}", 8443, node=f"node-{i}") for i in (1, 2, 3))
+    four = payments.services[2].endpoints
+    view = change(payments, "gateway", load_balancer_ips=("198.51.100.10", "2001:DB8::99"), endpoints=(*four, *six))
+    path = outside(view, "tcp://[2001:db8:0::99]:443")
+    assert pods(path) == {f"[2001:db8::{i}]:8443": Fraction(1, 3) for i in (1, 2, 3)}
+    assert set(pods(outside(view, "tcp://198.51.100.10:443"))) == {"gateway/gateway-0", "gateway/gateway-1"}
+
+
 def test_direct_load_balancer_without_gateway(payments: View) -> None:
     view = change(payments, "app-v1", type="LoadBalancer", load_balancer_ips=("198.51.100.11",), port=443)
     path = outside(view, "https://198.51.100.11/")

@@ -51,6 +51,7 @@ class Lookup:
         self.pod_addresses: dict[str, Pod] = {a: p for p in view.pods if not p.host_network for a in p.addresses}
         self.gateways: dict[str, Gateway] = {g.service: g for g in view.gateways if g.service}
         self.routes: dict[str, RouteTable] = {g.name: RouteTable(_served(g)) for g in view.gateways}
+        self.balanced: dict[str, list[ServicePort]] = {}
         self._entries: dict[tuple[str, int, str], Entry] = {}
         self._node_ports: dict[tuple[int, str], ServicePort] = {}
         self._kinds: dict[str, Destination] = {}
@@ -70,6 +71,8 @@ class Lookup:
                 address = canonical_address(written)
                 self._kinds.setdefault(address, kind)
                 self._entries.setdefault((address, port.port, port.protocol), Entry(kind, port, address))
+        for written in port.load_balancer_ips:
+            self.balanced.setdefault(canonical_address(written), []).append(port)
         if port.node_port:
             self._node_ports.setdefault((port.node_port, port.protocol), port)
 

@@ -3,6 +3,7 @@
 Comes in: a ``View`` (or a ``Lookup`` over it, for many requests) and a request.  Goes out: a ``Path``.
 Called by the ``trace`` command and the demo.  Names: ``trace.name``; one node's rules: ``trace.node``; the gateway:
 ``trace.gateway``.  What the view does not decide ends as UNKNOWN with the reason; nothing is guessed.
+NetworkPolicies are no part of the view yet, so that a path says nothing about them.
 Probabilities are those of a new connection of a client without history (no affinity entry, no cookie but those given).
 """
 
@@ -142,14 +143,16 @@ def _load_balancer(asked: _Asked, entry: Entry, lookup: Lookup) -> Stretch:
     port = entry.port
     service = f"{port.namespace}/{port.name}"
     nodes = tuple(n for n in lookup.view.nodes if n.ready and n.load_balanced)
-    why = f"externalTrafficPolicy {'Local' if port.external_local else 'Cluster'}: "
-    if port.external_local:
-        # The health check of a node counts ready endpoints over all ports of the Service (K126, K128).
-        local = {e.node for p in lookup.services[service] for e in p.endpoints if e.ready}
+    sharing = lookup.balanced[entry.address]
+    if all(p.external_local for p in sharing):
+        # An address goes to nodes, not to ports: health checks count the ready endpoints of all ports (K126, K128).
+        local = {e.node for p in sharing for e in p.endpoints if e.ready and not e.terminating}
         nodes = tuple(n for n in nodes if n.name in local)
-        why += "only nodes with a ready endpoint of the Service"
+        why = "externalTrafficPolicy Local: only nodes with a ready endpoint of the Service"
+    elif port.external_local:
+        why = "a Service with externalTrafficPolicy Cluster has the same address, so every node takes it"
     else:
-        why += "every ready node that is not excluded"
+        why = "externalTrafficPolicy Cluster: every ready node that is not excluded"
     address = f"{entry.address}:{port.port}" if ":" not in entry.address else f"[{entry.address}]:{port.port}"
     hop = Hop(
         kind=HopKind.LOAD_BALANCER,
