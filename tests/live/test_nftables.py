@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from switchboard.apply.conntrack import KernelConntrack
 from switchboard.apply.netns import create, entered
 from switchboard.apply.nft import KernelNft
 from switchboard.apply.process import run
@@ -192,7 +193,7 @@ class Lab:
         with client:
             client.settimeout(patience)
             try:
-                client.bind(place(address))
+                client.bind((*place(address)[:1], source.get("port", 0)))
                 client.connect((target["ip"], target["port"]))
                 if not stream:
                     client.send(b"?")
@@ -243,9 +244,9 @@ def test_packets_go_where_they_went_with_kube_proxy(path):
     checked = 0
     with contextlib.ExitStack() as stack:
         lab = Lab(case, stack)
-        nft, applied = KernelNft(lab.node), None
+        nft, conntrack, applied = KernelNft(lab.node), KernelConntrack(lab.node), None
         for state, flows in states(case):
-            applied = program(state, applied, nft)
+            applied = program(state, applied, nft, conntrack)
             for flow in flows:
                 # Health checks are another component's, and what passes untouched needs listeners on the node.
                 if flow["expect"]["verdict"] in ("dnat", "reject", "drop"):
@@ -262,9 +263,9 @@ def test_kernel_takes_every_change_and_lists_what_was_compiled():
         for path in CASES:
             for state, _ in states(json.loads(path.read_text())):
                 applied = program(state, applied, nft)
-                text = "".join(nft.list_table(t.family, t.name) for t in applied.tables)
-                assert nft_parse.parse(text) == (applied, ())
-        nft.apply(difference(applied, Ruleset()).render())
+                text = "".join(nft.list_table(t.family, t.name) for t in applied.rules.tables)
+                assert nft_parse.parse(text) == (applied.rules, ())
+        nft.apply(difference(applied.rules, Ruleset()).render())
         assert nft.list_table("ip", "kube-proxy") == ""
         nft.apply(removal([("ip", "kube-proxy")]).render())
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from switchboard.apply.conntrack_fake import FakeConntrack
 from switchboard.apply.nft_fake import FakeNft
 from switchboard.compile.modes._mode import DetectLocal, ProxyOptions
+from switchboard.rules.conntrack import Flow
 from switchboard.run.proxy_state import State, objects, options, program
 from switchboard.view.build import build
 
@@ -63,3 +65,14 @@ def test_programs_the_difference_only():
     assert len(nft.transactions) == 1
     program(state(services=[]), applied, nft)
     assert "delete element ip kube-proxy cluster-ips { 10.96.0.1 }" in nft.transactions[1]
+
+
+def test_forgets_udp_flows_to_endpoints_that_have_gone():
+    ports = [{"port": 53, "protocol": "UDP"}]
+    service = SERVICE | {"spec": {"clusterIP": "10.96.0.1", "ports": ports}}
+    found = SLICE | {"ports": [{"port": 53, "protocol": "UDP"}]}
+    gone = Flow("udp", "10.244.1.9", "10.96.0.1", 1000, 53, "10.244.1.7", 53)
+    kept = msgspec.structs.replace(gone, reply_source="10.244.1.1")
+    conntrack = FakeConntrack([gone, kept])
+    program(state(services=[service], endpointSlices=[found]), None, FakeNft(), conntrack)
+    assert conntrack.flows == (kept,)

@@ -16,14 +16,17 @@ from typing import Any
 
 import msgspec
 
+from switchboard.apply.conntrack import Conntrack, KernelConntrack
 from switchboard.apply.nft import KernelNft, Nft
 from switchboard.base.discovery import load
 from switchboard.base.errors import SwitchboardError
 from switchboard.compile.modes._mode import DetectLocal, Mode, ProxyOptions
+from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.k8s import names
 from switchboard.rules.nft import Ruleset
 from switchboard.rules.nft_difference import difference, replacement
 from switchboard.view.build import build
+from switchboard.view.model import View
 
 _SERVICE_CIDRS = ["10.96.0.0/12", "fd00:10:96::/112"]
 _POLL_SECONDS = 0.02
@@ -73,15 +76,24 @@ def options(node: dict[str, Any]) -> ProxyOptions:
     )
 
 
-def program(state: State, applied: Ruleset | None, nft: Nft) -> Ruleset:
-    """Bring the kernel from ``applied`` (None: unknown) to the rules of the state."""
+class Applied(msgspec.Struct, frozen=True):
+    """What the node has been brought to."""
+
+    view: View
+    rules: Ruleset
+
+
+def program(state: State, before: Applied | None, nft: Nft, conntrack: Conntrack | None = None) -> Applied:
+    """Bring the kernel from ``before`` (None: unknown) to the rules of the state, then forget stale UDP flows."""
     view, _ = build(objects(state))
     mode: Mode = load("switchboard.compile.modes", "nftables", "MODE")
-    desired: Ruleset
-    desired, _ = mode.compile(view, state.node["name"], options(state.node))
-    transaction = replacement(desired) if applied is None else difference(applied, desired)
+    rules: Ruleset
+    rules, _ = mode.compile(view, state.node["name"], options(state.node))
+    transaction = replacement(rules) if before is None else difference(before.rules, rules)
     nft.apply(transaction.render())
-    return desired
+    if conntrack and udp_endpoints_changed(before.view if before else None, view):
+        conntrack.forget(stale_flows(view, conntrack.udp_flows()))
+    return Applied(view, rules)
 
 
 def main() -> int:
@@ -90,12 +102,13 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--ack", type=Path)
     arguments = parser.parse_args()
-    nft, applied, generation = KernelNft(), None, -1
+    nft, conntrack, generation = KernelNft(), KernelConntrack(), -1
+    applied: Applied | None = None
     while True:
         state = msgspec.json.decode(arguments.state.read_bytes(), type=State)
         if state.generation != generation:
             try:
-                applied = program(state, applied, nft)
+                applied = program(state, applied, nft, conntrack)
             except SwitchboardError as error:
                 sys.stderr.write(f"{error}\n")
                 return error.exit_code
