@@ -14,7 +14,7 @@ from typing import Any
 
 from switchboard.api import allocation, errors, services
 from switchboard.api.errors import Cause
-from switchboard.api.store import Store
+from switchboard.api.store import BINDING, FINALIZE, Store
 from switchboard.base.findings import Severity
 from switchboard.k8s import names, objects, schemas
 from switchboard.k8s.defaults import default
@@ -82,6 +82,9 @@ class KubernetesAdmission:
 
     def update(self, store: Store, kind: Kind, new: Object, old: Object, subresource: str) -> None:
         """Complete and check a changed object; a subresource that changes no spec skips the defaults."""
+        if subresource in (BINDING, FINALIZE):
+            # These change what an ordinary update may not, and nothing else.
+            return
         if not subresource:
             _decode(kind, new)
         if not subresource or kind.kind == services.KIND:
