@@ -95,7 +95,7 @@ def make(load_view: LoadView) -> click.Command:
         """
         path = trace(load_view(view), request_of(source, target, headers, cookies, address))
         show(path, output)
-        raise SystemExit(exit_code(path))
+        click.get_current_context().exit(exit_code(path))
 
     return command
 
