@@ -25,7 +25,7 @@ from switchboard.k8s.validation import validate
 SYSTEM_NAMESPACES = (
     names.DEFAULT_NAMESPACE,
     names.SYSTEM_NAMESPACE,
-    "kube-public",
+    names.PUBLIC_NAMESPACE,
     names.NODE_LEASE_NAMESPACE,
 )
 API_SERVICE = "kubernetes"
@@ -76,6 +76,8 @@ class KubernetesAdmission:
             obj["status"] = {"phase": "Active"}
         elif kind.kind == "Pod":
             obj["status"] = {"phase": "Pending"}
+        elif kind.kind == "Job":
+            _select_own_pods(obj)
         _validate(kind, obj, None)
         if kind.kind == services.KIND:
             services.finish(obj)
@@ -100,6 +102,25 @@ class KubernetesAdmission:
         """Release what an object held."""
         if kind.kind == services.KIND:
             services.delete(store, old)
+
+
+def _select_own_pods(job: Object) -> None:
+    """Unless it selects by hand, a Job selects by its own uid, and its template carries that label."""
+    spec = objects.spec(job)
+    template = objects.mapping(spec.get("template"))
+    if spec.get("manualSelector") is True or not template:
+        return
+    uid = objects.uid(job)
+    meta = template["metadata"] = objects.metadata(template)
+    meta["labels"] = {
+        **objects.labels(template),
+        names.JOB_UID_LABEL: uid,
+        names.OLD_JOB_UID_LABEL: uid,
+        names.JOB_NAME_LABEL: objects.name(job),
+        names.OLD_JOB_NAME_LABEL: objects.name(job),
+    }
+    if spec.get("selector") is None:
+        spec["selector"] = {"matchLabels": {names.JOB_UID_LABEL: uid}}
 
 
 def _default(obj: Object) -> None:

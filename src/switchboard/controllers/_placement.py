@@ -201,6 +201,13 @@ class Placement:
         )
 
 
+def allows(spec: Mapping[str, Any], node: Object) -> bool:
+    """Whether a pod of this spec may be on a node at all, whatever else runs there: affinity and taints."""
+    taints = [mapping(taint) for taint in sequence(objects.spec(node).get("taints"))]
+    bad = [taint for taint in taints if taint.get("effect") in ("NoSchedule", "NoExecute")]
+    return _node_matches(spec, node) and all(_tolerates(spec, taint) for taint in bad)
+
+
 def _owner(pod: Object) -> str:
     return text(objects.controller(pod).get("uid"))
 
