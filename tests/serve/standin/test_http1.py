@@ -195,6 +195,20 @@ def test_other_upgrades_are_passed_over(wire):
     assert wire.send(upgrade + request("GET /next HTTP/1.1")).take().count(b"200 OK") == 2
 
 
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n")],
+)
+def test_the_body_beside_an_upgrade_that_is_passed_over(wires, framing, body):
+    head = ["X-A: 1", "Connection: Upgrade", "Upgrade: h2c", framing]
+    whole = request("POST /up HTTP/1.1", *head, body=body) + request("GET /next HTTP/1.1")
+    for cut in range(1, len(whole)):
+        wire = wires().send(whole[:cut], whole[cut:])
+        first, second = wire.service.requests
+        assert (first.method, first.path, first.body, first.headers["x-a"]) == ("POST", "/up", b"hello", "1")
+        assert (second.path, second.body) == ("/next", b"")
+
+
 def test_an_answer_may_close_the_connection(wire):
     wire.service.response = Response(status=200, headers=(("Connection", "close"),), body=b"")
     assert wire.send(request()).take().count(b"Connection: close") == 1

@@ -132,6 +132,15 @@ def test_answers_larger_than_the_window_wait_for_it(wire):
     assert client.ended(number)
 
 
+def test_an_answer_whose_window_never_opens_is_given_up(wire):
+    wire.service.response = Response(status=200, body=b"x" * 2000)
+    Client(wire, window=100).ask()
+    wire.pass_time(wire.service.limits.idle + 1)
+    assert not wire.closed
+    wire.pass_time(wire.service.limits.idle)
+    assert wire.transport.aborted
+
+
 def test_a_window_enlarged_by_settings_is_used(wire):
     wire.service.response = Response(status=200, body=b"x" * 2000)
     client = Client(wire, window=100)
@@ -211,6 +220,17 @@ def test_limits_of_bodies(wires):
     number = client.ask(method="POST", body=b"x" * 101, end=False)
     assert client.headers(number)[":status"] == "413"
     assert client.ended(client.ask())
+
+
+def test_a_body_that_does_not_end_after_its_refusal_is_reset(wires):
+    client = Client(wires(body=100, surplus=100))
+    number = client.ask(method="POST", body=b"x" * 101, end=False)
+    client.h2.send_data(number, b"x" * 100)
+    client.exchange()
+    assert not client.of(StreamReset, number)
+    client.h2.send_data(number, b"x")
+    client.exchange()
+    assert client.of(StreamReset, number)[0].error_code == ErrorCodes.NO_ERROR
 
 
 def test_limits_of_heads_and_streams_are_told_to_the_client(wires):

@@ -238,6 +238,9 @@ class Connection(asyncio.Protocol):
         elif self.layer.receiving:
             if silent > limits.receive:
                 self.layer.expire()
+        elif silent > 2 * limits.idle:
+            # It was asked to end and has not: an answer waits for a window that does not open.
+            self.abort()
         elif silent > limits.idle:
             self.layer.drain()
 

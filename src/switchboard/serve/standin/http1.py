@@ -66,6 +66,20 @@ def join_headers(fields: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
+def _has_body(request: Request) -> bool:
+    chunked = "transfer-encoding" in request.headers
+    return request.method != "CONNECT" and (chunked or request.headers.get("content-length", "0") != "0")
+
+
+def _framing(method: bytes, headers: dict[str, str]) -> bytes:
+    """The head of a request as far as it frames the body, for a parser that starts anew."""
+    kept = ("content-length", "transfer-encoding")
+    lines = [f"{name}: {headers[name]}" for name in kept if name in headers]
+    if "close" in headers.get("connection", "").lower():
+        lines.append("connection: close")
+    return method + b" / HTTP/1.1\r\n" + "\r\n".join((*lines, "", "")).encode("latin-1")
+
+
 class Http1:
     """The layer; its ``on_`` methods are called by the parser."""
 
@@ -80,6 +94,7 @@ class Http1:
         self._finished = False  # the client sends no more, or is not listened to any more
         self._refusal: Response | None = None
         self._upgrade: tuple[Request, list[tuple[bytes, bytes]]] | None = None
+        self._passed_over: tuple[bytes, bytes, dict[str, str]] | None = None
         self._rest = b""
         self._headers: dict[str, str] = {}
         self._begin()
@@ -179,6 +194,10 @@ class Http1:
         if self._parser.should_upgrade() and request.headers.get("upgrade", "").lower() == "websocket":
             self._upgrade = (request, self._fields)
             return
+        if self._parser.should_upgrade() and _has_body(request):
+            # The parser leaves the body to the new protocol; without one it is still to come.
+            self._passed_over = (self._parser.get_method(), self._url, self._headers)
+            return
         self._queue.append((request, version, self._parser.should_keep_alive() and request.method != "CONNECT"))
         if len(self._queue) >= self._service.limits.queue:
             self._connection.hold(True)
@@ -268,6 +287,11 @@ class Http1:
             self._working = self._service.handle(request, lambda response: self._grant(fields, response))
             return
         self._parser = httptools.HttpRequestParser(self)
+        if self._passed_over is not None:
+            method, url, headers = self._passed_over
+            self._passed_over = None
+            self._parser.feed_data(_framing(method, headers))
+            self._url, self._headers = url, headers
         if rest:
             self.feed(rest)
 

@@ -51,6 +51,7 @@ class Http2:
         self._connection = connection
         self._service = service
         self._streams: dict[int, Stream] = {}
+        self._surplus: dict[int, int] = {}
         self._last_stream = 0
         self._going = False
         self._over = False
@@ -111,7 +112,7 @@ class Http2:
     def expire(self) -> None:
         for number, stream in list(self._streams.items()):
             if not stream.answered and stream.working is None:
-                self._answer(number, stream, refusal(408, "the request did not go on"), reset=True)
+                self._answer(number, stream, refusal(408, "the request did not go on"))
         self._send()
         self._close_when_done()
 
@@ -162,14 +163,26 @@ class Http2:
             except StreamClosedError:
                 return
         if stream is None:
+            self._overrun(number, len(event.data))
             return
         stream.length += len(event.data)
         if len(stream.body) < KEPT_BODY:
             stream.body += event.data[: KEPT_BODY - len(stream.body)]
         if stream.length > self._service.limits.body and not stream.answered:
-            self._answer(number, stream, refusal(413, "the body is too large"), reset=True)
+            self._answer(number, stream, refusal(413, "the body is too large"))
+
+    def _overrun(self, number: int, size: int) -> None:
+        """Throws away what comes after an early answer, and resets the stream when that does not end.
+
+        A reset at once would be allowed, but clients that are still sending would not read the answer.
+        """
+        self._surplus[number] = self._surplus.get(number, 0) + size
+        if self._surplus[number] > self._service.limits.surplus:
+            del self._surplus[number]
+            self._h2.reset_stream(number, errors.ErrorCodes.NO_ERROR)
 
     def _complete(self, number: int) -> None:
+        self._surplus.pop(number, None)
         stream = self._streams.get(number)
         if stream is None or stream.answered or stream.working is not None:
             return
@@ -196,6 +209,7 @@ class Http2:
             stream.working = working
 
     def _forget(self, number: int) -> None:
+        self._surplus.pop(number, None)
         stream = self._streams.pop(number, None)
         if stream is not None and stream.working is not None:
             stream.working.cancel()
@@ -220,10 +234,8 @@ class Http2:
             self._send()
             self._close_when_done()
 
-    def _answer(
-        self, number: int, stream: Stream, response: Response, *, head: bool = False, reset: bool = False
-    ) -> None:
-        """Headers and body; ``reset`` ends a request that the client has not ended."""
+    def _answer(self, number: int, stream: Stream, response: Response, *, head: bool = False) -> None:
+        """Headers and, unless the request was ``HEAD``, the body."""
         stream.answered = True
         fields: Fields = [(":status", str(response.status)), ("date", self._service.date()), *_lower(response)]
         if response.status not in BODILESS:
@@ -234,9 +246,6 @@ class Http2:
             self._streams.pop(number, None)
         else:
             self._finish(number, stream, None, response.body)
-        if reset:
-            self._h2.reset_stream(number, errors.ErrorCodes.NO_ERROR)
-            self._streams.pop(number, None)
 
     def _answer_grpc(self, number: int, stream: Stream, response: Response) -> None:
         stream.answered = True

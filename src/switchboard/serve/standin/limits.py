@@ -11,15 +11,19 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds.
 
-    ``head`` bounds request line and headers (414, 431), ``body`` a request body (413; it is counted, not kept).
+    ``head`` bounds request line and headers (414, 431), ``body`` a request body (413; it is counted, not kept);
+    after such an answer an HTTP/2 stream may bring ``surplus`` more before it is reset.
+    ``queue`` bounds pipelined requests, ``streams`` those of an HTTP/2 connection, ``connections`` those of a pod.
     ``idle`` closes a connection on which nothing happens, ``receive`` one whose request does not go on (408).
     ``sniff`` is how long an undecided first word may stay unanswered before it counts as plain TCP.
     ``linger`` is how long input is thrown away after a refusal, so that the peer can read it.
-    ``sweep`` is the resolution of all these times.
+    ``sweep`` is the resolution of these times, ``call`` the time and ``call_body`` the size of an answer of another
+    Service; ``delay`` caps what a request or an annotation asks to wait.
     """
 
     head: int = 64 * 1024
     body: int = 64 * 1024 * 1024
+    surplus: int = 1024 * 1024
     queue: int = 256
     streams: int = 128
     connections: int = 4096
