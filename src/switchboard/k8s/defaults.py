@@ -44,7 +44,7 @@ def default_on_read(obj: Object, families: Sequence[str]) -> Object:
         return result
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
         spec["clusterIPs"] = [spec["clusterIP"]]
-    if not spec.get("ipFamilies"):
+    if not sequence(spec.get("ipFamilies")):
         spec["ipFamilies"] = _families(spec, families)
     if not spec.get("ipFamilyPolicy"):
         spec["ipFamilyPolicy"] = "RequireDualStack" if len(spec["ipFamilies"]) > 1 else "SingleStack"

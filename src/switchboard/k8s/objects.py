@@ -27,6 +27,11 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def whole(value: object) -> int:
+    """The value itself when it is a whole number (and no boolean), otherwise 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
 def metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
     """``metadata``, empty when missing."""
     return mapping(obj.get("metadata"))

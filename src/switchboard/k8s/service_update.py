@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchboard.k8s import objects
-from switchboard.k8s.objects import Object, copied, sequence
+from switchboard.k8s.objects import Object, copied, sequence, whole
 from switchboard.k8s.validation import cluster_ips
 from switchboard.k8s.validation.service import externally_accessible, needs_health_check_port
 
@@ -42,11 +42,11 @@ def _restored(spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         if not spec.get("ipFamilyPolicy") and before.get("ipFamilyPolicy"):
             spec["ipFamilyPolicy"] = before["ipFamilyPolicy"]
     if spec.get("type") in _NODE_PORT_TYPES and before.get("type") in _NODE_PORT_TYPES:
-        stored = {_name(port): port.get("nodePort") for port in _ports(before)}
-        taken = {port.get("nodePort") for port in _ports(spec)}
+        stored = {_name(port): whole(port.get("nodePort")) for port in _ports(before)}
+        taken = {whole(port.get("nodePort")) for port in _ports(spec)}
         for port in _ports(spec):
             kept = stored.get(_name(port))
-            if not port.get("nodePort") and kept and kept not in taken:
+            if not whole(port.get("nodePort")) and kept and kept not in taken:
                 port["nodePort"] = kept
     if needs_health_check_port(spec) and needs_health_check_port(before) and not spec.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = before.get("healthCheckNodePort")
@@ -59,8 +59,8 @@ def _dropped(spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     if type_ == "ExternalName" != old_type:
         _drop_same(spec, before, *(_ADDRESSES if _same(spec, before, "clusterIP", "clusterIPs") else _ADDRESSES[2:]))
     if type_ not in _NODE_PORT_TYPES and old_type in _NODE_PORT_TYPES:
-        stored = {port.get("nodePort") for port in _ports(before)}
-        if all(not port.get("nodePort") or port["nodePort"] in stored for port in _ports(spec)):
+        stored = {whole(port.get("nodePort")) for port in _ports(before)}
+        if all(not whole(port.get("nodePort")) or whole(port["nodePort"]) in stored for port in _ports(spec)):
             for port in _ports(spec):
                 port.pop("nodePort", None)
     if needs_health_check_port(before) and not needs_health_check_port(spec):

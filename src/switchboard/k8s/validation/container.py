@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from switchboard.k8s.objects import mapping, sequence, text
+from switchboard.k8s.objects import mapping, sequence, text, whole
 from switchboard.k8s.validation import formats
 from switchboard.k8s.validation.report import Report
 from switchboard.k8s.validation.service import LARGEST_PORT, PROTOCOLS
@@ -34,8 +34,8 @@ def all_of(report: Report, field: str, spec: dict[str, Any], volumes: set[str]) 
     if not containers:
         report.required(f"{field}.containers")
     seen: set[str] = set()
-    host_ports: set[tuple[Any, ...]] = set()
-    numbers: set[tuple[Any, Any]] = set()
+    host_ports: set[tuple[str, str, int]] = set()
+    numbers: set[tuple[str, int]] = set()
     for part, entries in (("containers", containers), ("initContainers", inits)):
         for index, entry in enumerate(entries):
             where, container = f"{field}.{part}[{index}]", mapping(entry)
@@ -101,19 +101,19 @@ def _ports(report: Report, field: str, container: dict[str, Any], *, host_networ
             report.not_supported(f"{where}.protocol", port.get("protocol"), PROTOCOLS)
 
 
-def _host_ports(report: Report, field: str, container: dict[str, Any], seen: set[tuple[Any, ...]]) -> None:
+def _host_ports(report: Report, field: str, container: dict[str, Any], seen: set[tuple[str, str, int]]) -> None:
     for index, entry in enumerate(sequence(container.get("ports"))):
         port = mapping(entry)
-        key = (port.get("protocol"), text(port.get("hostIP")), port.get("hostPort"))
+        key = (text(port.get("protocol")), text(port.get("hostIP")), whole(port.get("hostPort")))
         if key[2] and key in seen:
             report.duplicate(f"{field}.ports[{index}].hostPort", key[2])
         seen.add(key)
 
 
-def _repeated_ports(report: Report, field: str, container: dict[str, Any], seen: set[tuple[Any, Any]]) -> None:
+def _repeated_ports(report: Report, field: str, container: dict[str, Any], seen: set[tuple[str, int]]) -> None:
     for index, entry in enumerate(sequence(container.get("ports"))):
         port = mapping(entry)
-        key = (port.get("protocol"), port.get("containerPort"))
+        key = (text(port.get("protocol")), whole(port.get("containerPort")))
         if key in seen and not port.get("hostPort"):
             message = f"Port {key[1]}/{key[0]} is declared twice in the pod."
             report.warn(

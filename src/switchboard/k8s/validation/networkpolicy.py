@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchboard.k8s import objects
-from switchboard.k8s.objects import Object, mapping, sequence, text
+from switchboard.k8s.objects import Object, mapping, sequence, text, whole
 from switchboard.k8s.validation import formats, metadata
 from switchboard.k8s.validation.report import Report
 from switchboard.k8s.validation.service import LARGEST_PORT, PROTOCOLS
@@ -63,7 +63,7 @@ def _port(report: Report, field: str, port: dict[str, Any]) -> None:
         report.invalid(f"{field}.endPort", end, "left out without `port`", "Add `port`, the first of the range.")
     elif isinstance(number, str):
         report.invalid(f"{field}.endPort", end, "left out when `port` is a name", "Write `port` as a number.")
-    elif isinstance(end, int) and end < number:
+    elif isinstance(end, int) and end < whole(number):
         report.invalid(f"{field}.endPort", end, f"`port` ({number}) or greater")
     else:
         report.between(f"{field}.endPort", end, 1, LARGEST_PORT)
@@ -93,7 +93,7 @@ def _block(report: Report, field: str, block: dict[str, Any], stored: frozenset[
         report.problems(f"{field}.cidr", written, problems)
     for index, value in enumerate(sequence(block.get("except"))):
         part, problems = formats.cidr(text(value))
-        if part is None or value not in stored:
+        if part is None or text(value) not in stored:
             report.problems(f"{field}.except[{index}]", value, problems)
         if part is None or whole is None:
             continue

@@ -102,10 +102,10 @@ def _toleration(report: Report, field: str, toleration: dict[str, Any]) -> None:
 
 
 def _spread(report: Report, field: str, constraints: list[Any]) -> None:
-    seen: set[tuple[Any, Any]] = set()
+    seen: set[tuple[str, str]] = set()
     for index, constraint in enumerate(constraints):
         where, value = f"{field}[{index}]", mapping(constraint)
-        skew, key, reaction = value.get("maxSkew"), value.get("topologyKey"), value.get("whenUnsatisfiable")
+        skew, key, reaction = value.get("maxSkew"), text(value.get("topologyKey")), text(value.get("whenUnsatisfiable"))
         if not isinstance(skew, int) or skew <= 0:
             report.invalid(f"{where}.maxSkew", skew, "greater than 0")
         if not key:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchboard.k8s import objects
-from switchboard.k8s.objects import Object, mapping, sequence
+from switchboard.k8s.objects import Object, mapping, sequence, text, whole
 from switchboard.k8s.validation import metadata
 from switchboard.k8s.validation.report import Report
 from switchboard.k8s.validation.workload import share
@@ -23,17 +23,17 @@ LONGEST_PERIOD: Final = 1800  # seconds
 def autoscaler(report: Report, obj: Object, old: Object | None) -> None:
     """All rules for one HorizontalPodAutoscaler."""
     spec = objects.spec(obj)
-    low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
-    types = {mapping(metric).get("type") for metric in sequence(spec.get("metrics"))}
+    low, high = spec.get("minReplicas"), whole(spec.get("maxReplicas"))
+    types = {text(mapping(metric).get("type")) for metric in sequence(spec.get("metrics"))}
     if isinstance(low, int) and low < 1:
         report.invalid("spec.minReplicas", low, "1 or more")
         if not types & {"Object", "External"}:
             report.forbidden(
                 "spec.metrics", "to resources alone when scaling to 0", "Add an Object or External metric."
             )
-    if isinstance(high, int) and high < 1:
+    if high < 1:
         report.required("spec.maxReplicas", "and must be 1 or more")
-    if isinstance(low, int) and isinstance(high, int) and high < low:
+    if isinstance(low, int) and high < low:
         report.invalid("spec.maxReplicas", high, f"`minReplicas` ({low}) or more")
     target = mapping(spec.get("scaleTargetRef"))
     for part in ("kind", "name"):
@@ -62,13 +62,13 @@ def budget(report: Report, obj: Object, old: Object | None) -> None:
 
 
 def _metric(report: Report, field: str, metric: dict[str, Any]) -> None:
-    type_ = metric.get("type")
+    type_ = text(metric.get("type"))
     if not type_:
         report.required(f"{field}.type")
     if type_ not in METRICS:
-        report.not_supported(f"{field}.type", type_ or "", METRICS)
+        report.not_supported(f"{field}.type", type_, METRICS)
         return
-    part = str(type_)[0].lower() + str(type_)[1:]
+    part = type_[0].lower() + type_[1:]
     source = metric.get(part)
     if not isinstance(source, dict):
         report.required(f"{field}.{part}", f"for the type {type_}")

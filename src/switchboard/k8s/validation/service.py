@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchboard.k8s import names, objects
-from switchboard.k8s.objects import Object, mapping, sequence, text
+from switchboard.k8s.objects import Object, mapping, sequence, text, whole
 from switchboard.k8s.validation import cluster_ips, formats, metadata
 from switchboard.k8s.validation.report import Report
 
@@ -80,16 +80,16 @@ def _ports(report: Report, spec: dict[str, Any], type_: str) -> None:
     if not ports and type_ != "ExternalName" and not cluster_ips.headless(spec):  # V4
         report.required("spec.ports", hint="Add `ports` with at least one `port`.")
     seen_names: set[str] = set()
-    seen_ports: set[tuple[str, Any]] = set()
-    seen_nodes: set[tuple[str, Any]] = set()
+    seen_ports: set[tuple[str, int]] = set()
+    seen_nodes: set[tuple[str, int]] = set()
     for index, port in enumerate(ports):
         field = f"spec.ports[{index}]"
         _port(report, field, port, seen_names, several=len(ports) > 1)
-        protocol, node_port = text(port.get("protocol")), port.get("nodePort")
-        if (protocol, port.get("port")) in seen_ports:  # V12
-            pair = f"{protocol} {port.get('port')}"
+        protocol, number, node_port = text(port.get("protocol")), whole(port.get("port")), whole(port.get("nodePort"))
+        if (protocol, number) in seen_ports:  # V12
+            pair = f"{protocol} {number}"
             report.duplicate(field, pair, "Give each port another number or protocol.")
-        seen_ports.add((protocol, port.get("port")))
+        seen_ports.add((protocol, number))
         if not node_port:
             continue
         if type_ == "ClusterIP":  # V13
