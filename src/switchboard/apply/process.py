@@ -6,6 +6,7 @@ Called by the appliers only: this is the one module that imports subprocess.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import selectors
@@ -13,10 +14,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 import msgspec
 
+from switchboard.apply.netns import entered
 from switchboard.base.errors import MachineError
 
 _CLONE_NEWNET = 0x40000000
@@ -144,3 +147,60 @@ def _name(process: subprocess.Popen[bytes]) -> str:
 
 def _too_slow(process: subprocess.Popen[bytes]) -> MachineError:
     return MachineError("program-slow", f"{_name(process)} did not end in time.")
+
+
+class Running:
+    """A program that goes on: wait for its end in an event loop, end it politely or by force."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Process id, as seen from this process."""
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """The exit code (negative: the signal), once it has ended."""
+        descriptor = os.pidfd_open(self._process.pid)
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(descriptor, _settle, ended)
+        try:
+            await ended
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+        return self._process.wait()
+
+    async def terminate(self, grace_seconds: float) -> None:
+        """SIGTERM, after the grace period SIGKILL; returns when it has ended."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self.wait(), grace_seconds)
+        except TimeoutError:
+            self._process.kill()
+            self._process.wait()
+
+
+def spawn(arguments: Sequence[str], *, netns: int, output: Path) -> Running:
+    """Start ``arguments`` in a network namespace; both outputs are appended to a file of mode 0600.
+
+    For a single-threaded caller: it is in that namespace itself for the moment of the start.
+    Raises MachineError ``no-program``.
+    """
+    log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        with entered(netns):
+            return Running(subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+    except OSError as error:
+        raise MachineError("no-program", f"The program {arguments[0]} cannot be started: {error.strerror}.") from error
+    finally:
+        os.close(log)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

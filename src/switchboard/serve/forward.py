@@ -1,0 +1,55 @@
+"""Forwarded ports: connections to a listening socket of the host go to an address inside the cluster.
+
+The listening socket was made in the host's namespace and handed over; the outgoing one is made by ``connect`` inside
+the namespace of an outside client.  Bytes are copied as they are, so TLS ends at the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+_CHUNK = 65536
+Connect = Callable[[], Awaitable[socket.socket]]
+
+
+class Forward:
+    """Forwards one listening socket; ``connect`` gives a connected socket or raises OSError."""
+
+    def __init__(self, listener: socket.socket, connect: Connect) -> None:
+        self._listener = listener
+        self._connect = connect
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begins to accept."""
+        self._server = await asyncio.start_server(self._accepted, sock=self._listener)
+
+    async def close(self) -> None:
+        """Stops to accept."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection(sock=await self._connect())
+        except OSError:
+            writer.transport.abort()  # the client sees a reset, as from a port where nobody listens
+            return
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        far_writer.close()
+        writer.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copies until the end of one direction and passes the end on; a broken connection breaks its other half."""
+    try:
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+    except OSError:
+        writer.transport.abort()
