@@ -83,6 +83,7 @@ DEFAULT_INGRESS_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
 NGINX_CONTROLLER: Final = "k8s.io/ingress-nginx"
 CLUSTER_ISSUER: Final = "cert-manager.io/cluster-issuer"
 ISSUER: Final = "cert-manager.io/issuer"
+TLS_ACME: Final = "kubernetes.io/tls-acme"
 CERTIFICATE_NAME: Final = "cert-manager.io/certificate-name"
 
 # Workloads.
