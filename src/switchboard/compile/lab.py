@@ -175,7 +175,7 @@ def _router_settings(namespaces: Iterable[str]) -> Iterable[Setting]:
 
 
 def pod(name: str, interface: str, address: str, node: Node) -> Lab:
-    """One pod ``name`` on ``node``, joined by the node's ``interface``; routed, so that rules see all of its traffic."""
+    """One pod ``name`` on ``node``, joined by the node's ``interface``; routed, so that rules see all its traffic."""
     return Lab(
         links=(Link((name, "eth0"), (node.name, interface)),),
         addresses=(

@@ -12,11 +12,11 @@ from datetime import datetime
 from switchboard.api.store import Store
 from switchboard.apply.certificates import CertificateAuthority
 from switchboard.controllers._contract import Create, IssueCertificate, Operation, Update
-from switchboard.k8s import names
+from switchboard.k8s import names, objects
 
 
 class Issuer:
-    """Signs with ``authority``; a Secret of that name that is there is renewed in place."""
+    """Signs with ``authority``; a Secret of that name that this issuer made is renewed in place."""
 
     def __init__(self, authority: CertificateAuthority, store: Store, clock: Callable[[], datetime]) -> None:
         self._authority = authority
@@ -42,4 +42,6 @@ class Issuer:
         present = self._store.find("Secret", wanted.namespace, wanted.secret)
         if present is None:
             return (Create(secret),)
+        if objects.annotations(present).get(names.CLUSTER_ISSUER) != names.CLUSTER_ISSUER_NAME:
+            return ()  # somebody has put a Secret of their own there in the meantime
         return (Update({**present, "data": secret["data"], "type": secret["type"]}),)

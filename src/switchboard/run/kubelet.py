@@ -234,7 +234,7 @@ class Kubelet:
         connection.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(connection, (host, port))
-        except OSError:
+        except BaseException:
             connection.close()
             raise
         return connection

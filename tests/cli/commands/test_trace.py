@@ -9,19 +9,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from switchboard.base.errors import UsageError
-from switchboard.cli.commands.trace import COMMAND, make, request_of, view_from_file
+from switchboard.cli.commands.trace import COMMAND, request_of, view_from_file
 from switchboard.trace.request import OutsideRequest, PodRequest
+from switchboard.view.model import View
 
 VIEW = Path(__file__).parents[2] / "cases" / "trace" / "payments-view.json"
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(COMMAND, [*words, "--view", str(VIEW)])
+    return CliRunner().invoke(COMMAND, [*words, "--view", str(VIEW)], standalone_mode=False)
 
 
 def test_text() -> None:
     result = run("203.0.113.7", "https://api.example.com/")
-    assert result.exit_code == 0
+    assert result.return_value == 0
     assert result.output.startswith("* client         outside client 203.0.113.7")
     assert result.output.rstrip().endswith("OK answered      payments/app-v1 90 %, payments/app-v2 10 %")
 
@@ -29,7 +30,7 @@ def test_text() -> None:
 def test_json() -> None:
     result = run("outside", "https://api.example.com/", "-o", "json")
     document = json.loads(result.output)
-    assert (document["kind"], document["verdict"], result.exit_code) == ("Path", "answered", 0)
+    assert (document["kind"], document["verdict"], result.return_value) == ("Path", "answered", 0)
     assert document["services"][1]["probability"] == {"exact": "1/10", "value": 0.1}
 
 
@@ -46,7 +47,7 @@ def test_json() -> None:
 )
 def test_exit_codes_are_those_of_every_format(words: tuple[str, ...], code: int, says: str) -> None:
     text, document = run(*words), run(*words, "-o", "json")
-    assert (text.exit_code, document.exit_code) == (code, code)
+    assert (text.return_value, document.return_value) == (code, code)
     assert says in text.output
 
 
@@ -70,17 +71,24 @@ def test_wrong_words(source: str, headers: tuple[str, ...], cookies: tuple[str, 
 
 def test_views_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text('{"nodes": [{}]}')
-    for file in (None, tmp_path / "none", tmp_path / "broken"):
+    for file in (tmp_path / "none", tmp_path / "broken"):
         with pytest.raises(UsageError):
             view_from_file(file)
 
 
-def test_the_source_of_views_is_a_parameter() -> None:
-    asked: list[Path | None] = []
+class Cluster:
+    """The one method of the machine that the command needs."""
 
-    def load(file: Path | None):  # type: ignore[no-untyped-def]
-        asked.append(file)
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def view(self, name: str) -> View:
+        self.asked.append(name)
         return view_from_file(VIEW)
 
-    assert CliRunner().invoke(make(load), ["outside", "https://api.example.com/"]).exit_code == 0
-    assert asked == [None]
+
+def test_without_a_file_the_running_cluster_is_traced() -> None:
+    cluster = Cluster()
+    words = ["outside", "https://api.example.com/", "--name", "mine"]
+    assert CliRunner().invoke(COMMAND, words, obj=cluster, standalone_mode=False).return_value == 0
+    assert cluster.asked == ["mine"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import resources
 
 import click
@@ -12,6 +13,7 @@ from rich.rule import Rule
 from switchboard.cli import input as reading
 from switchboard.cli.ports import Machine
 from switchboard.cli.render.cluster import ClusterTables
+from switchboard.cli.render.figures import console_for
 from switchboard.cli.render.measurement import MeasurementReport, SplitReport
 from switchboard.cli.render.path import PathPicture
 from switchboard.cli.starting import follow, print_next_steps
@@ -31,9 +33,9 @@ URL = "https://api.example.com/"
 @click.pass_obj
 def COMMAND(machine: Machine, requests: int, stay: bool, name: str) -> int:  # noqa: N802 - discovery's constant
     """Publish the bundled payment example and show real traffic through every hop."""
-    console = Console(highlight=False)
+    console = console_for(sys.stdout)
     example = str(resources.files("switchboard").joinpath("examples", "payments"))
-    errors = Console(stderr=True, highlight=False)
+    errors = console_for(sys.stderr)
     manifests = reading.manifests(machine, (example,), False, errors)
     console.print(Rule("Start", align="left"))
     console.print(f"runtime: {machine.runtime()}")

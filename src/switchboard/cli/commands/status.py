@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
-from rich.console import Console
 
 from switchboard.cli.input import print_findings
 from switchboard.cli.ports import Machine, to_json
 from switchboard.cli.render.cluster import ClusterTables
+from switchboard.cli.render.figures import console_for
 from switchboard.cli.starting import print_next_steps
 
 
@@ -21,7 +23,7 @@ def COMMAND(machine: Machine, name: str, output: str) -> int:  # noqa: N802 - th
     if output == "json":
         click.echo(to_json(status))
         return 0
-    console = Console(highlight=False)
+    console = console_for(sys.stdout)
     state = "ready" if status.ready else f"starting, {len(status.waiting)} pods not ready"
     total = sum(status.memory.values()) / 2**20
     parts = ", ".join(f"{part} {size / 2**20:.0f}" for part, size in sorted(status.memory.items()))

@@ -2,19 +2,19 @@
 
 Comes in: who asks (``outside``, an address, ``pod/NAMESPACE/NAME``) and for what.  Goes out: a picture or JSON.
 Exit code 0 when something answers or redirects, 1 when not, 2 for wrong usage or unreadable input.
-Called by ``cli.main``; where the view comes from is a parameter of ``make``.
+Called by ``cli.program``; the view is that of a running cluster, or a file.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path as FilePath
 
 import click
 import msgspec
 
 from switchboard.base.errors import UsageError
+from switchboard.cli.ports import Machine
 from switchboard.cli.render.figures import console_for
 from switchboard.cli.render.path import PathPicture
 from switchboard.trace.path import trace
@@ -22,15 +22,11 @@ from switchboard.trace.request import OutsideRequest, PodRequest, canonical_addr
 from switchboard.trace.result import Path, Verdict, encode
 from switchboard.view.model import View
 
-LoadView = Callable[[FilePath | None], View]
-
 _GOOD = (Verdict.ANSWERED, Verdict.REDIRECTED)
 
 
-def view_from_file(file: FilePath | None) -> View:
-    """The view in a JSON file; raises UsageError when there is none or it cannot be read."""
-    if file is None:
-        raise UsageError("no-view", "There is no cluster to trace in.", hint="Name a view with --view FILE.")
+def view_from_file(file: FilePath) -> View:
+    """The view in a JSON file; raises UsageError when it cannot be read."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=View)
     except OSError as error:
@@ -68,36 +64,37 @@ def _pairs(written: tuple[str, ...], separator: str, option: str) -> dict[str, s
     return found
 
 
-def make(load_view: LoadView) -> click.Command:
-    """The command over a source of views; the source gets the FILE of --view, or None."""
+@click.command("trace", short_help="Path of a request, hop by hop.")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Header to send (repeatable).")
+@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Cookie to send (repeatable).")
+@click.option("--address", default="", help="Connect there instead of asking a name server.")
+@click.option("--name", default="default", show_default=True, help="Name of the cluster.")
+@click.option("--view", type=click.Path(path_type=FilePath), default=None, metavar="FILE",
+              help="A view as JSON instead of a running cluster.")  # fmt: skip
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def COMMAND(  # noqa: N802 - the constant that discovery looks for
+    machine: Machine,
+    source: str,
+    target: str,
+    headers: tuple[str, ...],
+    cookies: tuple[str, ...],
+    address: str,
+    name: str,
+    view: FilePath | None,
+    output: str,
+) -> int:
+    """Show the path of a request FROM a client TO a URL, with its rules, reasons and probabilities.
 
-    @click.command("trace", short_help="Path of a request, hop by hop.")
-    @click.argument("source", metavar="FROM")
-    @click.argument("target", metavar="TO")
-    @click.option("-H", "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Header to send (repeatable).")
-    @click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Cookie to send (repeatable).")
-    @click.option("--address", default="", help="Connect there instead of asking a name server.")
-    @click.option("--view", type=click.Path(path_type=FilePath), default=None, metavar="FILE", help="View as JSON.")
-    @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-    def command(
-        source: str,
-        target: str,
-        headers: tuple[str, ...],
-        cookies: tuple[str, ...],
-        address: str,
-        view: FilePath | None,
-        output: str,
-    ) -> None:
-        """Show the path of a request FROM a client TO a URL, with its rules, reasons and probabilities.
-
-        FROM is "outside", the address of an outside client, or pod/NAMESPACE/NAME.
-        TO is a URL (https://api.example.com/pay) or host:port.
-        """
-        path = trace(load_view(view), request_of(source, target, headers, cookies, address))
-        show(path, output)
-        click.get_current_context().exit(exit_code(path))
-
-    return command
+    FROM is "outside", the address of an outside client, or pod/NAMESPACE/NAME.
+    TO is a URL (https://api.example.com/pay) or host:port.
+    """
+    request = request_of(source, target, headers, cookies, address)
+    path = trace(view_from_file(view) if view else machine.view(name), request)
+    show(path, output)
+    return exit_code(path)
 
 
 def show(path: Path, output: str) -> None:
@@ -114,5 +111,3 @@ def exit_code(path: Path) -> int:
         return UsageError.exit_code
     return 0 if path.verdict in _GOOD else 1
 
-
-COMMAND = make(view_from_file)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
 
 from switchboard.cli import input as reading
 from switchboard.cli.ports import Machine
 from switchboard.cli.render.cluster import ClusterTables
+from switchboard.cli.render.figures import console_for
 from switchboard.cli.starting import follow, print_next_steps
 from switchboard.compile.lab import LabOptions
 
@@ -59,8 +59,8 @@ def COMMAND(  # noqa: N802 - the constant that discovery looks for
 
     Stays in the foreground until Ctrl-C unless --detach is given.
     """
-    console = Console(highlight=False)
-    errors = Console(stderr=True, highlight=False)
+    console = console_for(sys.stdout)
+    errors = console_for(sys.stderr)
     manifests = reading.manifests(machine, files, recursive, errors)
     console.print(f"runtime: {machine.runtime()}")
     lab = options(nodes, zones, name, http_port, https_port, host_link)

@@ -8,6 +8,7 @@ even than chance, so that no test applies to them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -70,13 +71,31 @@ class SplitReport:
         if not predicted:
             yield Text("No split is predicted: the path ends at no Service.")
             return
-        split = fit(predicted, self._found.services)
+        split = fit(predicted, answers_by_service(self._path, self._found))
         yield _services(split, console)
         yield Text.assemble("", (judgement(split), _style(split.p, split.total)))
         pods = {c.name: c.probability for c in self._path.pods}
         if len(pods) > 1:
             yield Text("")
             yield _pods(pods, self._found.pods, console)
+
+
+def answers_by_service(path: Path, found: Measurement) -> Mapping[str, int]:
+    """Answers for each Service of the path, told by the pod that gave them.
+
+    A pod that a headless Service selects too cannot say which Service it stood for, but the path can, unless it
+    reaches one pod through several Services; then what the pods said has to do.
+    """
+    services: dict[str, set[str]] = {}
+    for outcome in path.outcomes:
+        if outcome.target is not None:
+            services.setdefault(outcome.target.name, set()).add(outcome.target.service)
+    if any(len(names) > 1 for names in services.values()):
+        return found.services
+    counts: Counter[str] = Counter()
+    for pod, number in found.pods.items():
+        counts[next(iter(services[pod])) if pod in services else f"pod {pod}"] += number
+    return counts
 
 
 def judgement(split: SplitFit) -> str:
