@@ -76,11 +76,11 @@ class KubernetesAdmission:
             obj["status"] = {"phase": "Active"}
         elif kind.kind == "Pod":
             obj["status"] = {"phase": "Pending"}
-        elif kind.kind == "Job":
-            _select_own_pods(obj)
         _validate(kind, obj, None)
         if kind.kind == services.KIND:
             services.finish(obj)
+        elif kind.kind == "Job":
+            _select_own_pods(obj)
 
     def update(self, store: Store, kind: Kind, new: Object, old: Object, subresource: str) -> None:
         """Complete and check a changed object; a subresource that changes no spec skips the defaults."""

@@ -25,6 +25,7 @@ _NAMES: Final[dict[str, Callable[[str], list[str]]]] = {
     "RoleBinding": formats.path_segment,
     "ClusterRole": formats.path_segment,
     "ClusterRoleBinding": formats.path_segment,
+    "IPAddress": lambda name: formats.address(name)[1],
 }
 
 
