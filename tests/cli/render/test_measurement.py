@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from switchboard.cli.render.measurement import MeasurementReport, SplitReport, in_words, judgement
+from switchboard.cli.render.measurement import MeasurementReport, SplitReport, answers_by_service, in_words, judgement
 from switchboard.release.statistics import fit
 from switchboard.serve.tally import Failure, Latency, Measurement
-from switchboard.trace.result import Choice, Path, Verdict
+from switchboard.trace.result import Choice, Outcome, Path, Target, Verdict
 
 
 def measurement(**facts: Any) -> Measurement:
@@ -110,3 +110,22 @@ def test_terminal_table_fits_in_100_columns() -> None:
 
 def test_no_prediction_is_said() -> None:
     assert "No split is predicted" in drawn(SplitReport(path(), measurement()))
+
+
+def reached(pod: str, service: str) -> Outcome:
+    target = Target(pod=pod, service=service, address="10.0.0.1", port=80)
+    return Outcome(verdict=Verdict.ANSWERED, probability=Fraction(1, 2), target=target)
+
+
+def test_answers_count_for_the_service_of_the_path() -> None:
+    """A pod that a headless Service selects too names no Service; the path knows which one was meant."""
+    outcomes = (reached("shop/a", "shop/main"), reached("shop/b", "shop/canary"))
+    known = Path(source="outside", destination="https://a/", verdict=Verdict.ANSWERED, outcomes=outcomes)
+    found = measurement(services={}, pods={"shop/a": 9, "shop/b": 1, "shop/c": 2})
+    assert answers_by_service(known, found) == {"shop/main": 9, "shop/canary": 1, "pod shop/c": 2}
+
+
+def test_a_pod_of_two_services_of_the_path_speaks_for_itself() -> None:
+    outcomes = (reached("shop/a", "shop/main"), reached("shop/a", "shop/canary"))
+    known = Path(source="outside", destination="https://a/", verdict=Verdict.ANSWERED, outcomes=outcomes)
+    assert answers_by_service(known, measurement(services={"shop/main": 3}, pods={"shop/a": 5})) == {"shop/main": 3}

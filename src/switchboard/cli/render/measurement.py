@@ -90,7 +90,7 @@ def answers_by_service(path: Path, found: Measurement) -> Mapping[str, int]:
     for outcome in path.outcomes:
         if outcome.target is not None:
             services.setdefault(outcome.target.name, set()).add(outcome.target.service)
-    if any(len(names) > 1 for names in services.values()):
+    if not services or any(len(names) > 1 for names in services.values()):
         return found.services
     counts: Counter[str] = Counter()
     for pod, number in found.pods.items():
