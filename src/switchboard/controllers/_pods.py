@@ -123,8 +123,9 @@ def claim(
     if selector and not objects.deleting(owner):
         for obj in snapshot.select(kind, objects.namespace(owner), selector):
             if not objects.controller(obj) and not objects.deleting(obj) and phase(obj) not in FINISHED:
-                adopted = [*objects.owners(obj), objects.owner_reference(owner)]
-                updates.append(Update(_with_owners(obj, adopted)))
+                adopted = _with_owners(obj, [*objects.owners(obj), objects.owner_reference(owner)])
+                updates.append(Update(adopted))
+                mine.append(adopted)
     return mine, updates
 
 

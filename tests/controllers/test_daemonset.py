@@ -1,0 +1,52 @@
+def make(cluster, template, **template_spec):
+    spec = {"selector": {"matchLabels": {"app": "d"}}, "template": template({"app": "d"}, **template_spec)}
+    return cluster.create("DaemonSet", "d", spec=spec)
+
+
+def nodes(cluster):
+    return sorted(p["spec"]["nodeName"] for p in cluster.pods(app="d"))
+
+
+def test_every_node_has_one_pod_also_a_new_one(cluster, template):
+    make(cluster, template)
+    cluster.settle()
+    assert nodes(cluster) == ["n1", "n2", "n3"]
+    cluster.node("n4", "zone-a")
+    cluster.settle()
+    assert nodes(cluster) == ["n1", "n2", "n3", "n4"]
+
+
+def test_a_node_selector_and_taints_restrict_it(cluster, template):
+    cluster.node("tainted", taints=[{"key": "k", "effect": "NoSchedule"}])
+    cluster.node("cordoned", unschedulable=True)
+    make(cluster, template)
+    cluster.settle()
+    # A daemon runs on a cordoned node, and not on one whose taint it does not tolerate.
+    assert nodes(cluster) == ["cordoned", "n1", "n2", "n3"]
+    cluster.change("DaemonSet", "d", template=template({"app": "d"}, nodeSelector={"kubernetes.io/hostname": "n2"}))
+    cluster.settle()
+    assert nodes(cluster) == ["n2"]
+
+
+def test_an_update_replaces_one_after_the_other(cluster, template):
+    make(cluster, template)
+    cluster.settle()
+    cluster.change("DaemonSet", "d", template=template({"app": "d"}, "app:2"))
+    cluster.loop.run_until_settled()
+    assert sum(bool(p["metadata"].get("deletionTimestamp")) for p in cluster.pods(app="d")) == 1
+    cluster.settle()
+    assert {p["spec"]["containers"][0]["image"] for p in cluster.pods(app="d")} == {"app:2"}
+
+
+def test_the_status_counts(cluster, template):
+    make(cluster, template)
+    cluster.settle()
+    assert cluster.store.get("DaemonSet", "default", "d")["status"] == {
+        "currentNumberScheduled": 3,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": 3,
+        "numberReady": 3,
+        "observedGeneration": 1,
+        "updatedNumberScheduled": 3,
+        "numberAvailable": 3,
+    }
