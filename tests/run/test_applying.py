@@ -86,11 +86,12 @@ def test_a_change_keeps_what_others_set_and_removes_what_was_left_out(store):
 
 def test_nothing_is_written_when_one_object_is_refused_and_each_refusal_has_its_place(store):
     version = store.resource_version
-    bad = MANIFESTS.replace("port: 80", "port: 80000").replace("namespace: shop}\nspec:\n  selector", "namespace: nope}\nspec:\n  selector")
+    bad = MANIFESTS.replace("port: 80", "port: 80, protocol: ICMP")
+    bad = bad.replace("web, namespace: shop", "web, namespace: nope", 1)
     done = apply(store, manifests(bad))
     assert (done.results, store.resource_version) == ((), version)
     assert [(f.object, f.field, f.place.line) for f in done.findings] == [
-        ("Service shop/web", "spec.ports[0].port", 18),
+        ("Service shop/web", "spec.ports[0].protocol", 18),
         ("Deployment nope/web", "", 2),
     ]
     assert done.findings[1].message == 'namespaces "nope" not found'

@@ -72,7 +72,10 @@ def secret(name, **meta):
 
 
 def copier(decide):
-    return controller(lambda snapshot, now: each("ConfigMap", dirty(snapshot, "ConfigMap"), lambda k: decide(snapshot, k)))
+    def reconcile(snapshot, now):
+        return each("ConfigMap", dirty(snapshot, "ConfigMap"), lambda key: decide(snapshot, key))
+
+    return controller(reconcile)
 
 
 def test_operations_are_carried_out():
@@ -257,7 +260,8 @@ def test_an_effect_is_performed_and_its_result_written():
     wanted = IssueCertificate("default", "tls", ("a.example",), {})
 
     def decide(snapshot, now):
-        return Plan() if snapshot.get("Secret", "default", "tls") else Plan((Part(("Secret", "default", "tls"), (wanted,)),))
+        key = ("Secret", "default", "tls")
+        return Plan() if snapshot.get(*key) else Plan((Part(key, (wanted,)),))
 
     performed = []
     cluster = cluster_of(
