@@ -2,7 +2,7 @@
 
 In: a Service with its defaults, and the stored one at an update.  Out: the same Service completed in place;
 what it was given is taken within the transaction of the request.
-Called by ``api.registry`` before validation, as in kube-apiserver, so that a taken address is reported alone.
+Called by ``api.admission`` before validation, as in kube-apiserver, so that a taken address is reported alone.
 Specification: https://kubernetes.io/docs/concepts/services-networking/service/
 """
 

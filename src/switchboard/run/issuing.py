@@ -36,7 +36,7 @@ class Issuer:
                 "annotations": {names.CLUSTER_ISSUER: names.CLUSTER_ISSUER_NAME},
                 "ownerReferences": [dict(wanted.owner)] if wanted.owner else [],
             },
-            "type": "kubernetes.io/tls",
+            "type": names.TLS_SECRET_TYPE,
             "data": {name: b64encode(text.encode()).decode() for name, text in data.items()},
         }
         present = self._store.find("Secret", wanted.namespace, wanted.secret)
