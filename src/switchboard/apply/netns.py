@@ -20,6 +20,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,6 +43,11 @@ def setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
 def die_with_parent(signal_number: int) -> None:
     """Asks the kernel for a signal when the parent dies; after any change of credentials it must be asked again."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")
+
+
+def name_process(name: str) -> None:
+    """Names this thread, and so the process, in ps and /proc/PID/comm; the kernel keeps 15 characters."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def current() -> int:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from switchboard.apply.certificates import CertificateAuthority, self_signed
+from switchboard.apply.conntrack import KernelConntrack
 from switchboard.apply.nft import KernelNft
 from switchboard.base.discovery import load
 from switchboard.base.errors import MachineError
@@ -72,7 +73,10 @@ class Control:
         )
         self.pods = Pods(self.store, self.channel, self.nodes)
         mode = load("switchboard.compile.modes", "nftables", "MODE")
-        rules = [NodeRules(n.name, KernelNft(parts.namespaces[n.name]), mode, ranges) for n in self.nodes]
+        rules = []
+        for node in self.nodes:
+            inside = parts.namespaces[node.name]
+            rules.append(NodeRules(node.name, KernelNft(inside), KernelConntrack(inside), mode, ranges))
         default = self_signed(["switchboard.invalid"], now())
         files = GatewayFiles(self.home / GATEWAY_FILES, self.home / "gateway", KeyPair(default.chain, default.key))
         self.dataplane = DataPlane(rules, Balancer(self.channel), files)

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from switchboard.apply import envoy
+from switchboard.apply.conntrack import Conntrack
 from switchboard.apply.envoy_admin import Admin
 from switchboard.apply.nft import Nft
 from switchboard.base.errors import MachineError
@@ -19,6 +20,7 @@ from switchboard.base.findings import Finding
 from switchboard.compile import gateway as gateways
 from switchboard.compile import lab
 from switchboard.compile.modes._mode import Mode, ProxyOptions
+from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.rules.lab import Route
 from switchboard.rules.nft import Ruleset
 from switchboard.rules.nft_difference import difference, replacement
@@ -32,29 +34,32 @@ Findings = tuple[Finding, ...]
 class NodeRules:
     """The rules of one node, in memory as applied; a refused transaction is followed by a full replacement."""
 
-    def __init__(self, node: str, nft: Nft, mode: Mode, ranges: lab.Ranges) -> None:
+    def __init__(self, node: str, nft: Nft, conntrack: Conntrack, mode: Mode, ranges: lab.Ranges) -> None:
         self._node = node
         self._nft = nft
+        self._conntrack = conntrack
         self._mode = mode
         self._own = lab.node_tables(ranges)
         self._applied: Ruleset | None = None
+        self._view: View | None = None
 
     def sync(self, view: View) -> Findings:
         """Blocks for as long as nft takes; the transaction is all or nothing."""
         desired, findings = self._mode.compile(view, self._node, ProxyOptions())
         desired = Ruleset((*desired.tables, *self._own))
         change = replacement(desired) if self._applied is None else difference(self._applied, desired)
-        if not change:
-            return findings
         try:
-            self._nft.apply(change.render())
+            if change:
+                self._nft.apply(change.render())
+            if udp_endpoints_changed(self._view, view):
+                self._conntrack.forget(stale_flows(view, self._conntrack.udp_flows()))
         except MachineError as error:
-            self._applied = None
+            self._applied = self._view = None
             refusal = Finding(
                 reference=error.reference, message=error.message, object=f"Node {self._node}", field=error.context
             )
             return (*findings, refusal)
-        self._applied = desired
+        self._applied, self._view = desired, view
         return findings
 
 

@@ -192,7 +192,8 @@ class LocalMachine:
 
     def _chosen(self) -> Runtime:
         if self._runtime is None:
-            runtime.find_program("nft", "nftables")
+            for program, package in (("nft", "nftables"), ("conntrack", "conntrack")):
+                runtime.find_program(program, package)
             self._runtime = runtime.choose(os.getuid(), os.getgid())
         return self._runtime
 

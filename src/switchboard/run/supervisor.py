@@ -115,6 +115,7 @@ def start(launch: Launch, started: float) -> tuple[int, int]:
 
 def _supervise(launch: Launch, progress: Progress) -> int:
     os.setsid()
+    netns.name_process("swb-supervisor")
     _detach_output(launch.home.log / "supervisor.log")
     stop = _notice_signals()
     signature = launch.home.sign()
@@ -186,6 +187,7 @@ def _run_init(
     status = 3
     try:
         netns.die_with_parent(signal.SIGKILL)
+        netns.name_process("swb-init")
         os.setsid()
         netns.unshare(netns.CLONE_NEWNET | netns.CLONE_NEWNS | netns.CLONE_NEWIPC | netns.CLONE_NEWUTS)
         names = (lab.INTERNET, lab.CLOUD, *launch.options.client_names, *launch.options.node_names)
@@ -231,6 +233,7 @@ def _fork(child: Child, parts: Parts, log: Path, other_end: socket.socket) -> in
     try:
         other_end.close()
         netns.die_with_parent(signal.SIGKILL)
+        netns.name_process(f"swb-{log.stem}")
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
