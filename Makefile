@@ -1,5 +1,5 @@
 # One command per verb; each sets up what it needs.
-.PHONY: setup setup-dev demo test lint bench cases clean
+.PHONY: setup setup-dev demo test lint bench cases clean generate picture
 
 setup:
 	@sh scripts/setup.sh run
@@ -20,3 +20,9 @@ test: lint
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+bench: setup
+	@.venv/bin/python scripts/bench/startup.py
+
+picture: setup
+	@.venv/bin/python scripts/picture.py

@@ -120,12 +120,10 @@ def _target(route: Route) -> Text:
 
 
 def _pods(view: View, console: Console) -> Table:
-    zones = {n.name: n.zone for n in view.nodes}
-    made = _columns(console, "Pods", "name", "node", "zone", "address", "images", "state")
+    # Without zones, which the table of nodes has: names of pods need the room.
+    made = _columns(console, "Pods", "name", "node", "address", "images", "state")
     for pod in view.pods[:_MOST_ROWS]:
-        images = _join(pod.images) or "-"
-        zone = zones.get(pod.node) or "-"
-        made.add_row(pod.key, pod.node or "-", zone, _join(pod.addresses) or "-", images, _pod_state(pod))
+        made.add_row(pod.key, pod.node or "-", _join(pod.addresses) or "-", _join(pod.images) or "-", _pod_state(pod))
     return _more(made, len(view.pods), console)
 
 
