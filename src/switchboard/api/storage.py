@@ -90,13 +90,52 @@ class Storage(Protocol):
         """Call back after each final write or transaction; the answer unsubscribes."""
 
 
+class Index:
+    """The records of a storage by kind, namespace and name, in memory; every storage reads from one."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[tuple[str, str], Record]] = {}
+        self._spaces: dict[tuple[str, str], dict[tuple[str, str], Record]] = {}
+        self._sorted: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
+
+    def get(self, kind: str, namespace: str, name: str) -> Record | None:
+        """One record, None when it is not there."""
+        return self._kinds.get(kind, {}).get((namespace, name))
+
+    def scan(self, kind: str, namespace: str | None = None) -> Iterator[Record]:
+        """All records of a kind, or those of one namespace, ordered by namespace and name."""
+        found = self._kinds.get(kind, {}) if namespace is None else self._spaces.get((kind, namespace), {})
+        keys = self._sorted.get((kind, namespace))
+        if keys is None:
+            keys = self._sorted[kind, namespace] = sorted(found)
+        return (found[key] for key in keys if key in found)
+
+    def place(self, kind: str, namespace: str, name: str, record: Record | None) -> None:
+        """Set what lies at a place; None clears it."""
+        key = (namespace, name)
+        spaces = self._spaces.setdefault((kind, namespace), {})
+        kinds = self._kinds.setdefault(kind, {})
+        if record is not None and key in kinds:
+            kinds[key] = spaces[key] = record
+            return
+        # The set of names changes, and with it the order; a replacement above leaves both.
+        self._sorted.pop((kind, None), None)
+        self._sorted.pop((kind, namespace), None)
+        if record is not None:
+            kinds[key] = spaces[key] = record
+            return
+        kinds.pop(key, None)
+        spaces.pop(key, None)
+        if not spaces:
+            del self._spaces[kind, namespace]
+
+
 class MemoryStorage:
     """A storage in this process, gone with it."""
 
     def __init__(self, log_limit: int = 50_000) -> None:
         self._revision = 0
-        self._kinds: dict[str, dict[tuple[str, str], Record]] = {}
-        self._spaces: dict[tuple[str, str], dict[tuple[str, str], Record]] = {}
+        self._index = Index()
         self._log: list[Event] = []
         self._log_limit = log_limit
         self._undo: list[tuple[str, str, str, Record | None]] | None = None
@@ -109,12 +148,11 @@ class MemoryStorage:
 
     def get(self, kind: str, namespace: str, name: str) -> Record | None:
         """One record, None when it is not there."""
-        return self._kinds.get(kind, {}).get((namespace, name))
+        return self._index.get(kind, namespace, name)
 
     def scan(self, kind: str, namespace: str | None = None) -> Iterator[Record]:
         """All records of a kind, or those of one namespace, ordered by namespace and name."""
-        found = self._kinds.get(kind, {}) if namespace is None else self._spaces.get((kind, namespace), {})
-        return (found[key] for key in sorted(found))
+        return self._index.scan(kind, namespace)
 
     def put(self, kind: str, namespace: str, name: str, data: bytes, labels: Mapping[str, str]) -> Event:
         """Write one object at the next revision."""
@@ -148,7 +186,7 @@ class MemoryStorage:
             yield
         except BaseException:
             for kind, namespace, name, before in reversed(undo[mark:]):
-                self._place(kind, namespace, name, before)
+                self._index.place(kind, namespace, name, before)
             del undo[mark:]
             del self._log[len(self._log) - (self._revision - revision) :]
             self._revision = revision
@@ -168,7 +206,7 @@ class MemoryStorage:
         self, type_: str, kind: str, namespace: str, name: str, data: bytes, before: Record | None, after: Record | None
     ) -> Event:
         self._revision += 1
-        self._place(kind, namespace, name, after)
+        self._index.place(kind, namespace, name, after)
         event = Event(type_, kind, namespace, name, self._revision, data, before.data if before else None)
         self._log.append(event)
         if self._undo is None:
@@ -176,13 +214,6 @@ class MemoryStorage:
         else:
             self._undo.append((kind, namespace, name, before))
         return event
-
-    def _place(self, kind: str, namespace: str, name: str, record: Record | None) -> None:
-        for index in (self._kinds.setdefault(kind, {}), self._spaces.setdefault((kind, namespace), {})):
-            if record is None:
-                index.pop((namespace, name), None)
-            else:
-                index[(namespace, name)] = record
 
     def _finish(self) -> None:
         if len(self._log) > 2 * self._log_limit:
