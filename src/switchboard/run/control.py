@@ -37,7 +37,7 @@ from switchboard.run.progress import Progress
 from switchboard.run.publishing import Publisher
 from switchboard.run.supervisor import Parts
 from switchboard.serve.channel import Channel
-from switchboard.serve.control_socket import NamespaceDoor, serve_questions
+from switchboard.serve.control_socket import serve_questions
 from switchboard.view.build import build
 from switchboard.view.model import View
 
@@ -92,8 +92,6 @@ class Control:
         await self.channel.open(socket.socket(fileno=self.parts.channel))
         kubelet = asyncio.create_task(self.channel.serve())
         self._settle()
-        door = NamespaceDoor(self.home / "enter.sock", self.parts.namespaces, self.parts.user)
-        door.open()
         server = await serve_questions(self.home / "control.sock", {"status": self._status, "view": self._view})
         self.store.subscribe(self._changed.set)
         controllers = asyncio.create_task(self.loop.run())

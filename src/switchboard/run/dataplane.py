@@ -18,12 +18,12 @@ from switchboard.apply.nft import Nft
 from switchboard.base.errors import MachineError
 from switchboard.base.findings import Finding
 from switchboard.compile import gateway as gateways
-from switchboard.compile import lab
+from switchboard.compile import lab, policy
 from switchboard.compile.modes._mode import Mode, ProxyOptions
 from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.rules.lab import Route
 from switchboard.rules.nft import Ruleset
-from switchboard.rules.nft_difference import difference, replacement
+from switchboard.rules.nft_difference import Transaction, difference, removal, replacement
 from switchboard.serve.channel import Channel
 from switchboard.view.model import View
 from switchboard.view.route import Gateway

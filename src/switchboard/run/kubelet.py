@@ -28,10 +28,12 @@ from switchboard.apply.envoy_admin import Admin
 from switchboard.apply.fabric import Fabric
 from switchboard.compile import lab
 from switchboard.rules.lab import Route
+from switchboard.run.home import Home
 from switchboard.run.progress import Progress
 from switchboard.run.runtime import Runtime
 from switchboard.run.supervisor import Parts
 from switchboard.serve.channel import Channel
+from switchboard.serve.control_socket import NamespaceDoor
 from switchboard.serve.forward import Forward
 from switchboard.serve.standin.answer import PodFacts
 from switchboard.serve.standin.behaviour import read_behaviour
@@ -100,6 +102,8 @@ class Kubelet:
         self.orders: dict[str, PodOrder] = {}
         self.interfaces: dict[str, str] = {}
         self.forwards: dict[str, Forward] = {}
+        # What may be entered from outside: the fabric's namespaces by name, pods as namespace/name.
+        self.doors = {name: inside for name, inside in parts.namespaces.items() if name != lab.HOST}
         self._seen = Seen()
         self._interface = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -116,6 +120,7 @@ class Kubelet:
             if told:
                 progress.step(told)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 0)
+        NamespaceDoor(Home(self.home).enter, self.doors, self.parts.user).open()
         await self.channel.open(socket.socket(fileno=self.parts.channel))
         await self.channel.serve()
 
@@ -143,7 +148,7 @@ class Kubelet:
         interface = f"pod{self._interface}"
         self._interface += 1
         self.interfaces[pod.key] = interface
-        self.fabric.namespaces[pod.key] = netns.create()
+        self.fabric.namespaces[pod.key] = self.doors[f"{pod.namespace}/{pod.name}"] = netns.create()
         await self._do(self.fabric.make, lab.pod(pod.key, interface, pod.address, self.nodes[pod.node]))
         if GATEWAY_IMAGE in pod.images:
             self._task(self._run_gateway(pod))
@@ -161,6 +166,8 @@ class Kubelet:
         running = self.processes.pop(key, None)
         if running is not None:
             await running.terminate(grace_seconds)
+        if self.doors.get(f"{pod.namespace}/{pod.name}") == self.fabric.namespaces[key]:
+            del self.doors[f"{pod.namespace}/{pod.name}"]
         await self._do(self.fabric.remove_link, pod.node, self.interfaces.pop(key))
         await self._do(self.fabric.forget, key)
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from switchboard.serve.channel import Channel, Handler
 
-_LONGEST_NAME = 256
+_LONGEST_NAME = 512
+_SHOWN = 12
 
 
 def peer_allowed(connection: socket.socket, uid: int) -> bool:
@@ -77,7 +78,9 @@ class NamespaceDoor:
                 if name in self._namespaces:
                     socket.send_fds(connection, [b"ok"], [self._user, self._namespaces[name]])
                 else:
-                    connection.sendall(b"no such namespace; there are: " + ", ".join(sorted(self._namespaces)).encode())
+                    known = sorted(self._namespaces, key=lambda known: ("/" in known, known))
+                    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+                    connection.sendall(f"no such namespace; there are {', '.join(known[:_SHOWN])}{more}".encode())
 
 
 def ask_for_namespace(path: Path, name: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""``exec``: run a program where an outside client, a node, the cloud or the internet is."""
+"""``exec``: run a program where an outside client, a node or a pod is."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from switchboard.cli.ports import Machine
 def COMMAND(  # noqa: N802 - the constant that discovery looks for
     machine: Machine, name: str, namespace: str, arguments: tuple[str, ...]
 ) -> int:
-    """Run a program of this machine in the network namespace of client-1, node-1, cloud or internet.
+    """Run a program of this machine in a network namespace: client-1, node-1, cloud, internet, or a pod.
 
-    Example: switchboard exec client-1 -- curl -k https://198.51.100.0/
+    A pod is named NAMESPACE/NAME.  Example: switchboard exec client-1 -- curl -k https://198.51.100.1/
     """
     return machine.execute(name, namespace, arguments)
