@@ -6,7 +6,7 @@ from switchboard.view.route import Certificate, PathMatch
 
 
 def test_a_private_key_is_in_no_repr() -> None:
-    certificate = Certificate(owner="Ingress shop/web", secret="shop/tls", hosts=("a.test",), chain="CHAIN", key="PRIVATE")
+    certificate = Certificate(owner="Ingress a/b", secret="shop/tls", hosts=("a.test",), chain="CHAIN", key="PRIVATE")
     assert "PRIVATE" not in repr(certificate)
     assert "PRIVATE" not in f"{[certificate]}"
     assert "shop/tls" in repr(certificate)
