@@ -59,11 +59,8 @@ def server(pod: Path) -> Iterator[Server]:
         made.stats = {
             "listener_manager.lds.version_text": "l1",
             "cluster_manager.cds.version_text": "c1",
-            "cluster.ns/a_http/TCP.version_text": "e1",
-            "cluster.ns/a_http/TCP|HTTPS.version_text": "e1",
-            "cluster.ns/a_http/TCP|HTTPS.update_rejected": 1,
+            "cluster_manager.cds.update_rejected": 1,
             "http.https.rds.https.version_text": "r1",
-            "sds.ns/cert.version_text": "s1",
             "cluster_manager.warming_clusters": 0,
         }
         threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
@@ -93,17 +90,15 @@ def test_statistics_are_read_as_files(pod: Path, server: Server) -> None:
     assert {name: s.version for name, s in found.items()} == {
         "lds.json": "l1",
         "cds.json": "c1",
-        "eds/ns_a_http_TCP.json": "e1",
         "rds/https.json": "r1",
-        "sds/ns_cert.json": "s1",
     }
-    assert found["eds/ns_a_http_TCP.json"].refused == 1
+    assert found["cds.json"].refused == 1
 
 
 def test_taken_files_settle(pod: Path, server: Server) -> None:
     admin = Admin(str(pod), patience=5)
     admin.mark()
-    assert admin.settle({"cds.json": "c1", "eds/ns_a_http_TCP.json": "e1", "sds/unused.json": "x"}) == ()
+    assert admin.settle({"cds.json": "c1", "rds/https.json": "r1"}) == ()
 
 
 def test_a_rejection_is_told_with_its_reason_and_without_content(pod: Path, server: Server) -> None:

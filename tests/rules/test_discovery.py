@@ -8,16 +8,16 @@ import msgspec
 import pytest
 
 from switchboard.rules import discovery, envoy
-from switchboard.rules.discovery import EnvoyConfig
+from switchboard.rules.discovery import EnvoyConfig, KeyPair
 
 HTTP = envoy.HttpProtocolOptions(envoy.ExplicitHttpConfig({}))
 
 
-def cluster(name: str = "c", service: str = "s") -> envoy.Cluster:
+def cluster(name: str = "c") -> envoy.Cluster:
     return envoy.Cluster(
         name=name,
-        type="EDS",
-        eds_cluster_config=envoy.EdsClusterConfig(envoy.source("eds/s.json"), service),
+        type="STATIC",
+        load_assignment=envoy.ClusterLoadAssignment(name),
         connect_timeout="5s",
         typed_extension_protocol_options=envoy.ClusterExtensions(HTTP),
     )
@@ -32,14 +32,13 @@ def table(*routes: envoy.Route, name: str = "http", domains: tuple[str, ...] = (
     return envoy.RouteConfiguration(name, (envoy.VirtualHost("v", domains, routes),))
 
 
-def chain(name: str, *, secret: str = "", hosts: tuple[str, ...] = ()) -> envoy.FilterChain:
+def chain(name: str, *, pair: KeyPair | None = None, hosts: tuple[str, ...] = ()) -> envoy.FilterChain:
     manager = envoy.HttpConnectionManager(
         stat_prefix="http", rds=envoy.Rds("http", envoy.source("rds/http.json")), http_filters=()
     )
     socket = None
-    if secret:
-        certificates = (envoy.SdsSecretConfig(secret, envoy.source("sds/x.json")),)
-        context = envoy.CommonTlsContext(tls_certificate_sds_secret_configs=certificates)
+    if pair:
+        context = envoy.CommonTlsContext(tls_certificates=(pair.message,))
         socket = envoy.TransportSocket("tls", envoy.DownstreamTlsContext(context))
     match = envoy.FilterChainMatch(hosts) if hosts else None
     filters = (envoy.NetworkFilter("hcm", manager),)
@@ -50,14 +49,12 @@ def listener(*chains: envoy.FilterChain) -> envoy.Listener:
     return envoy.Listener(name="l", address=envoy.Address(envoy.SocketAddress("::", 80)), filter_chains=chains)
 
 
-ASSIGNMENT = envoy.ClusterLoadAssignment("s")
-SECRET = envoy.Secret("ns/x", envoy.TlsCertificate(envoy.DataSource("c"), envoy.DataSource("k")))
+PAIR = KeyPair("chain", "hush", "ns/x")
 GOOD = EnvoyConfig(
-    listeners=(listener(chain("a", secret="ns/x", hosts=("a.test",))),),
+    listeners=(listener(chain("a", pair=PAIR, hosts=("a.test",))),),
     routes=(table(route()),),
     clusters=(cluster(),),
-    assignments=(ASSIGNMENT,),
-    secrets=(SECRET,),
+    key_pairs=(PAIR,),
 )
 
 
@@ -72,12 +69,10 @@ WEIGHTLESS = envoy.WeightedClusters((envoy.ClusterWeight("c", 0),))
     ("change", "problem"),
     [
         ({"clusters": ()}, "route r refers to cluster c, which does not exist"),
-        ({"assignments": ()}, "cluster c has no assignment"),
-        ({"secrets": ()}, "filter chain a refers to secret ns/x, which does not exist"),
+        ({"key_pairs": ()}, f"filter chain a refers to {PAIR.stem}.key, which does not exist"),
         ({"routes": ()}, "filter chain a refers to routes http, which do not exist"),
         ({"clusters": (cluster(), cluster())}, "cluster c occurs 2 times"),
-        ({"assignments": (ASSIGNMENT, ASSIGNMENT)}, "assignment s occurs 2 times"),
-        ({"secrets": (SECRET, SECRET)}, "secret ns/x occurs 2 times"),
+        ({"key_pairs": (PAIR, PAIR)}, "key pair ns/x occurs 2 times"),
         ({"listeners": (listener(chain("a"), chain("a")),)}, "filter chain in l a occurs 2 times"),
         (
             {"listeners": (listener(chain("a", hosts=("h",)), chain("b", hosts=("h",))),)},
@@ -110,14 +105,24 @@ def test_each_problem_is_found(change: dict[str, Any], problem: str) -> None:
 
 def test_files_are_one_response_each() -> None:
     files = discovery.render(GOOD, "/d")
-    assert sorted(files) == ["cds.json", "eds/s.json", "lds.json", "rds/http.json", "sds/ns_x.json"]
-    found = json.loads(files["sds/ns_x.json"])
-    assert found["version_info"] == discovery.version(files["sds/ns_x.json"])
-    assert [r["name"] for r in found["resources"]] == ["ns/x"]
+    assert sorted(files) == ["cds.json", "lds.json", "rds/http.json", f"{PAIR.stem}.crt", f"{PAIR.stem}.key"]
+    found = json.loads(files["lds.json"])
+    assert found["version_info"] == discovery.version(files["lds.json"])
+    assert [r["name"] for r in found["resources"]] == ["l"]
+
+
+def test_a_key_stands_in_its_own_file_alone() -> None:
+    files = discovery.render(GOOD, "/d")
+    assert [name for name, content in files.items() if b"hush" in content] == [f"{PAIR.stem}.key"]
+    assert "hush" not in repr(GOOD)
+
+
+def test_other_content_of_a_secret_has_another_file() -> None:
+    assert KeyPair("chain", "new", "ns/x").stem != PAIR.stem
 
 
 def test_paths_are_absolute_in_files_only() -> None:
-    assert b'"/d/eds/s.json"' in discovery.render(GOOD, "/d")["cds.json"]
+    assert b'"/d/rds/http.json"' in discovery.render(GOOD, "/d")["lds.json"]
     with pytest.raises(msgspec.ValidationError, match="below"):
         discovery.parse(discovery.render(GOOD, "/d"), "/elsewhere")
 

@@ -9,17 +9,12 @@ def test_statistics_become_files() -> None:
         "cluster_manager.cds.update_failure": 2,
         "cluster_manager.cds.update_rejected": 1,
         "http.http.rds.http.version_text": "r",
-        "sds.ns/cert.version_text": "s",
-        "cluster.ns/a_http/TCP.version_text": "e",
-        "cluster.ns/a_http/TCP|GRPC|1s.update_rejected": 1,
         "http.admin.downstream_rq_rejected_via_ip_detection": 7,
     }
     assert subscriptions(told) == {
         "lds.json": Subscription("l"),
         "cds.json": Subscription("", 3),
         "rds/http.json": Subscription("r"),
-        "sds/ns_cert.json": Subscription("s"),
-        "eds/ns_a_http_TCP.json": Subscription("e", 1),
     }
 
 
@@ -27,9 +22,9 @@ def test_reasons_come_without_the_content() -> None:
     log = [
         "x warning config Filesystem config update rejected: invalid perl operator: (?=",
         "x warning main something else",
-        'x w Filesystem config update failure: in /d/sds/a.json, Unable to parse (line 1): {"key": "hush"}',
+        'x w Filesystem config update failure: in /d/lds.json, Unable to parse (line 1): {"key": "hush"}',
     ]
     assert reasons(log) == [
         Reason("", "invalid perl operator: (?="),
-        Reason("/d/sds/a.json", "Unable to parse (line 1"),
+        Reason("/d/lds.json", "Unable to parse (line 1"),
     ]

@@ -17,7 +17,7 @@ import envoy as binary
 import msgspec
 
 from switchboard.rules import discovery
-from switchboard.rules.discovery import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS, EnvoyConfig
+from switchboard.rules.discovery import CLUSTERS, KEYS, LISTENERS, ROUTES, EnvoyConfig
 
 ADMIN, LOG = "admin.sock", "envoy.log"
 
@@ -60,34 +60,34 @@ def write(config: EnvoyConfig, directory: str, settled: Callable[[Mapping[str, s
     """Writes what differs and returns the names of those files; the first time also works before Envoy starts.
 
     ``settled`` is called between the phases with the versions just written, to wait until Envoy has taken them.
-    Order: secrets and endpoints, clusters (old ones too), listeners and routes, clusters without the old ones; then
-    files that nothing refers to go.
+    Order: key pairs, clusters (old ones too), listeners and routes, clusters without the old ones; then files that
+    nothing refers to go.
     """
     wanted, root = discovery.render(config, directory), Path(directory)
-    for folder in ("", SECRETS, ENDPOINTS, ROUTES):
+    for folder in ("", KEYS, ROUTES):
         (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    present = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.json")}
+    present = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.*") if not p.name.startswith(".")}
     present.pop(discovery.BOOTSTRAP, None)
     phases = [
-        {f: b for f, b in wanted.items() if f.startswith((SECRETS, ENDPOINTS))},
+        {f: b for f, b in wanted.items() if f.startswith(KEYS)},
         {CLUSTERS: _with_old(wanted[CLUSTERS], present.get(CLUSTERS), directory)},
         {f: b for f, b in wanted.items() if f == LISTENERS or f.startswith(ROUTES)},
         {CLUSTERS: wanted[CLUSTERS]},
     ]
-    changed: list[str] = []
+    changed: dict[str, None] = {}
     for phase in phases:
-        versions = {}
-        for name, content in phase.items():
-            if present.get(name) != content:
-                put(root / name, content)
-                present[name], versions[name] = content, discovery.version(content)
-        changed += [name for name in versions if name not in changed]
+        new = {name: content for name, content in phase.items() if present.get(name) != content}
+        for name, content in new.items():
+            put(root / name, content)
+        present.update(new)
+        changed.update(dict.fromkeys(new))
+        versions = {name: discovery.version(content) for name, content in new.items() if not name.startswith(KEYS)}
         if versions and settled:
             settled(versions)
     for name in sorted(set(present) - set(wanted)):
         (root / name).unlink()
-        changed.append(name)
-    return changed
+        changed[name] = None
+    return list(changed)
 
 
 def _with_old(wanted: bytes, present: bytes | None, directory: str) -> bytes:

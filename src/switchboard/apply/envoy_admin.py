@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from switchboard.apply.envoy import ADMIN, LOG, Rejected
 from switchboard.rules import discovery, envoy_report
-from switchboard.rules.discovery import BOOTSTRAP, ENDPOINTS, SECRETS
+from switchboard.rules.discovery import BOOTSTRAP
 from switchboard.rules.envoy_report import Reason, Subscription
 
 
@@ -71,7 +71,6 @@ class Admin:
     def settle(self, versions: Mapping[str, str]) -> tuple[Rejected, ...]:
         """Waits until Envoy has taken or rejected each of these files and nothing is warming up.
 
-        Files of endpoints and secrets that nothing refers to yet are not waited for.
         An Envoy that does not run has nothing to say.
         """
         deadline = time.monotonic() + self._patience
@@ -82,7 +81,7 @@ class Admin:
             except OSError:
                 return ()
             open_ = {f for f, v in versions.items() if f in known and known[f].version != v}
-            open_ |= {f for f in versions if f not in known and not f.startswith((ENDPOINTS, SECRETS))}
+            open_ |= set(versions) - set(known)
             refused = {f for f in open_ if f in known and known[f].refused > self._refused.get(f, 0)}
             if (open_ == refused and not warming) or time.monotonic() > deadline:
                 break

@@ -14,7 +14,7 @@ import msgspec
 
 from switchboard.apply.envoy import Rejected
 from switchboard.rules import discovery
-from switchboard.rules.discovery import BOOTSTRAP, EnvoyConfig
+from switchboard.rules.discovery import BOOTSTRAP, KEYS, EnvoyConfig
 
 
 class FakeEnvoy:
@@ -53,14 +53,14 @@ class FakeEnvoy:
         refused: dict[str, str] = {}
         found = {
             str(p.relative_to(self._directory)): p.read_bytes()
-            for p in sorted(self._directory.rglob("*.json"))
-            if p.name != BOOTSTRAP
+            for p in sorted(self._directory.rglob("*.*"))
+            if p.name != BOOTSTRAP and not p.name.startswith(".")
         }
         for name in set(self._files) - set(found):
             del self._files[name]
         for name, content in found.items():
             if self._files.get(name) != content:
-                reason = self._refuse(name, content) or _unreadable(content, str(self._directory))
+                reason = self._refuse(name, content) or _unreadable(name, content, str(self._directory))
                 if reason:
                     refused[name] = reason
                 else:
@@ -70,7 +70,9 @@ class FakeEnvoy:
         return refused
 
 
-def _unreadable(content: bytes, directory: str) -> str:
+def _unreadable(name: str, content: bytes, directory: str) -> str:
+    if name.startswith(KEYS):
+        return ""
     try:
         discovery.parse({"content": content}, directory)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:

@@ -1,8 +1,12 @@
 """One Envoy's whole configuration: checked, rendered to the files Envoy discovers it from, and parsed back.
 
 In: messages of ``rules.envoy`` made by ``compile.gateway``.  Out: file name to bytes; ``apply.envoy`` writes them.
-Every file is one DiscoveryResponse.  Its version is a digest of its resources: equal content has an equal version,
-so a restarted control process changes nothing.
+Every JSON file is one DiscoveryResponse.  Its version is a digest of its resources: equal content has an equal
+version, so a restarted control process changes nothing.
+
+Four files are watched, however many Services and certificates there are: Envoy takes one inotify instance for each
+watched file and dies when the kernel refuses one (128 for a user by default).  So endpoints stand in the clusters'
+file, and key pairs are files that are read once, named after their content.
 Specification: https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol (filesystem subscriptions).
 """
 
@@ -18,10 +22,34 @@ import msgspec
 from switchboard.rules import envoy
 
 LISTENERS, CLUSTERS, BOOTSTRAP = "lds.json", "cds.json", "bootstrap.json"
-ROUTES, ENDPOINTS, SECRETS = "rds/", "eds/", "sds/"
+ROUTES, KEYS = "rds/", "tls/"
 
-Resource = envoy.Listener | envoy.RouteConfiguration | envoy.Cluster | envoy.ClusterLoadAssignment | envoy.Secret
+Resource = envoy.Listener | envoy.RouteConfiguration | envoy.Cluster
 R = TypeVar("R", bound=Resource)
+
+
+class KeyPair(msgspec.Struct, frozen=True):
+    """A certificate chain and its key, both PEM; ``name`` is ``namespace/name`` of a Secret, or one word."""
+
+    chain: str
+    key: str
+    name: str = "default"
+
+    def __repr__(self) -> str:
+        """Without the key: it must never reach a log."""
+        return f"KeyPair({self.name!r})"
+
+    @property
+    def stem(self) -> str:
+        """Its files without their endings; other content has other files, so a listener tells that it changed."""
+        digest = hashlib.blake2b(f"{self.chain}\0{self.key}".encode(), digest_size=8).hexdigest()
+        return f"{KEYS}{self.name.replace('/', '_')}.{digest}"
+
+    @property
+    def message(self) -> envoy.TlsCertificate:
+        """The reference to it."""
+        files = (envoy.DataSource(envoy.File(f"{self.stem}.{ending}")) for ending in ("crt", "key"))
+        return envoy.TlsCertificate(*files)
 
 
 class EnvoyConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +58,7 @@ class EnvoyConfig(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[envoy.Listener, ...] = ()
     routes: tuple[envoy.RouteConfiguration, ...] = ()
     clusters: tuple[envoy.Cluster, ...] = ()
-    assignments: tuple[envoy.ClusterLoadAssignment, ...] = ()
-    secrets: tuple[envoy.Secret, ...] = ()
+    key_pairs: tuple[KeyPair, ...] = ()
 
 
 class DiscoveryFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,17 +81,12 @@ def validate(config: EnvoyConfig) -> tuple[str, ...]:
 
 def _problems(config: EnvoyConfig) -> Iterator[str]:
     clusters = {c.name for c in config.clusters}
-    assignments = {a.cluster_name for a in config.assignments}
-    secrets = {s.name for s in config.secrets}
+    pairs = {k.message for k in config.key_pairs}
     tables = {r.name for r in config.routes}
     yield from _doubles("listener", (x.name for x in config.listeners))
     yield from _doubles("route configuration", (x.name for x in config.routes))
     yield from _doubles("cluster", (x.name for x in config.clusters))
-    yield from _doubles("assignment", (x.cluster_name for x in config.assignments))
-    yield from _doubles("secret", (x.name for x in config.secrets))
-    for cluster in config.clusters:
-        if cluster.eds_cluster_config.service_name not in assignments:
-            yield f"cluster {cluster.name} has no assignment"
+    yield from _doubles("key pair", (x.name for x in config.key_pairs))
     for table in config.routes:
         yield from _doubles(f"domain in {table.name}", (d for v in table.virtual_hosts for d in v.domains))
         yield from _doubles(f"virtual host in {table.name}", (v.name for v in table.virtual_hosts))
@@ -77,7 +99,7 @@ def _problems(config: EnvoyConfig) -> Iterator[str]:
         names = (n for c in chains if c.filter_chain_match for n in c.filter_chain_match.server_names)
         yield from _doubles(f"server name in {listener.name}", names)
         for chain in chains:
-            yield from _chain_problems(chain, tables, secrets)
+            yield from _chain_problems(chain, tables, pairs)
 
 
 def _doubles(what: str, names: Iterable[str]) -> Iterator[str]:
@@ -104,14 +126,14 @@ def _route_problems(route: envoy.Route, clusters: set[str]) -> Iterator[str]:
             yield f"route {route.name} has no weight above 0"
 
 
-def _chain_problems(chain: envoy.FilterChain, tables: set[str], secrets: set[str]) -> Iterator[str]:
+def _chain_problems(chain: envoy.FilterChain, tables: set[str], pairs: set[envoy.TlsCertificate]) -> Iterator[str]:
     for each in chain.filters:
         if (table := each.typed_config.rds.route_config_name) not in tables:
             yield f"filter chain {chain.name} refers to routes {table}, which do not exist"
     if chain.transport_socket:
-        for secret in chain.transport_socket.typed_config.common_tls_context.tls_certificate_sds_secret_configs:
-            if secret.name not in secrets:
-                yield f"filter chain {chain.name} refers to secret {secret.name}, which does not exist"
+        for pair in chain.transport_socket.typed_config.common_tls_context.tls_certificates:
+            if pair not in pairs:
+                yield f"filter chain {chain.name} refers to {pair.private_key.filename.name}, which does not exist"
 
 
 # ------------------------------------------------------------------------------------------ render, parse
@@ -125,10 +147,8 @@ def render(config: EnvoyConfig, directory: str) -> dict[str, bytes]:
     files = {CLUSTERS: _response(config.clusters, encoder), LISTENERS: _response(config.listeners, encoder)}
     for table in config.routes:
         files[ROUTES + envoy.file_name(table.name)] = _response((table,), encoder)
-    for assignment in config.assignments:
-        files[ENDPOINTS + envoy.file_name(assignment.cluster_name)] = _response((assignment,), encoder)
-    for secret in config.secrets:
-        files[SECRETS + envoy.file_name(secret.name)] = _response((secret,), encoder)
+    for pair in config.key_pairs:
+        files[f"{pair.stem}.crt"], files[f"{pair.stem}.key"] = pair.chain.encode(), pair.key.encode()
     return files
 
 
@@ -141,15 +161,19 @@ def parse(files: Mapping[str, bytes], directory: str) -> EnvoyConfig:
     """The configuration that ``files`` describe, names sorted; raises msgspec.ValidationError for anything unknown."""
     decoder = msgspec.json.Decoder(DiscoveryFile, dec_hook=lambda _, value: _relative(value, directory))
     found: list[Resource] = []
+    pairs: list[KeyPair] = []
     for name in sorted(files):
-        if name != BOOTSTRAP:
+        if name.startswith(KEYS) and name.endswith(".crt"):
+            key = files[name.removesuffix(".crt") + ".key"]
+            secret = name.removeprefix(KEYS).rsplit(".", 2)[0].replace("_", "/")
+            pairs.append(KeyPair(files[name].decode(), key.decode(), secret))
+        elif not name.startswith(KEYS) and name != BOOTSTRAP:
             found += decoder.decode(files[name]).resources
     return EnvoyConfig(
         listeners=_only(found, envoy.Listener),
         routes=_only(found, envoy.RouteConfiguration),
         clusters=_only(found, envoy.Cluster),
-        assignments=_only(found, envoy.ClusterLoadAssignment),
-        secrets=_only(found, envoy.Secret),
+        key_pairs=tuple(pairs),
     )
 
 

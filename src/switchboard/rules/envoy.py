@@ -102,18 +102,24 @@ class HeaderValueOption(Message, frozen=True):
     append_action: str = "APPEND_IF_EXISTS_OR_ADD"
 
 
-class SdsSecretConfig(Message, frozen=True):
-    name: str
-    sds_config: ConfigSource
-
-
 class TlsParameters(Message, frozen=True):
     tls_minimum_protocol_version: str
 
 
+class DataSource(Message, frozen=True):
+    filename: File
+
+
+class TlsCertificate(Message, frozen=True):
+    """Read once, when the listener is; no key ever stands in a message."""
+
+    certificate_chain: DataSource
+    private_key: DataSource
+
+
 class CommonTlsContext(Message, frozen=True):
     tls_params: TlsParameters | None = None
-    tls_certificate_sds_secret_configs: tuple[SdsSecretConfig, ...] = ()
+    tls_certificates: tuple[TlsCertificate, ...] = ()
     alpn_protocols: tuple[str, ...] = ()
 
 
@@ -331,12 +337,29 @@ class Listener(Message, frozen=True, kw_only=True, tag_field="@type", tag=f"{_TY
     listener_filters: tuple[ListenerFilter, ...] = ()
 
 
-# ----------------------------------------------------------------------------------- clusters and secrets
+# ----------------------------------------------------------------------------------------------- clusters
 
 
-class EdsClusterConfig(Message, frozen=True):
-    eds_config: ConfigSource
-    service_name: str
+class EndpointAddress(Message, frozen=True):
+    address: Address
+
+
+class LbEndpoint(Message, frozen=True):
+    endpoint: EndpointAddress
+
+
+class Locality(Message, frozen=True):
+    zone: str = ""
+
+
+class LocalityLbEndpoints(Message, frozen=True):
+    lb_endpoints: tuple[LbEndpoint, ...]
+    locality: Locality | None = None
+
+
+class ClusterLoadAssignment(Message, frozen=True):
+    cluster_name: str
+    endpoints: tuple[LocalityLbEndpoints, ...] = ()
 
 
 class Thresholds(Message, frozen=True):
@@ -382,52 +405,10 @@ class ClusterExtensions(Message, frozen=True, rename={"http": _HTTP_OPTIONS}):
 
 class Cluster(Message, frozen=True, kw_only=True, tag_field="@type", tag=f"{_TYPE}.config.cluster.v3.Cluster"):
     name: str
-    type: Literal["EDS"]
-    eds_cluster_config: EdsClusterConfig
+    type: Literal["STATIC"]
+    load_assignment: ClusterLoadAssignment
     connect_timeout: str
     typed_extension_protocol_options: ClusterExtensions
     circuit_breakers: CircuitBreakers | None = None
     common_lb_config: CommonLbConfig | None = None
     transport_socket: TransportSocket | None = None
-
-
-class EndpointAddress(Message, frozen=True):
-    address: Address
-
-
-class LbEndpoint(Message, frozen=True):
-    endpoint: EndpointAddress
-
-
-class Locality(Message, frozen=True):
-    zone: str = ""
-
-
-class LocalityLbEndpoints(Message, frozen=True):
-    lb_endpoints: tuple[LbEndpoint, ...]
-    locality: Locality | None = None
-
-
-class ClusterLoadAssignment(
-    Message, frozen=True, tag_field="@type", tag=f"{_TYPE}.config.endpoint.v3.ClusterLoadAssignment"
-):
-    cluster_name: str
-    endpoints: tuple[LocalityLbEndpoints, ...] = ()
-
-
-class DataSource(Message, frozen=True):
-    inline_string: str
-
-
-class TlsCertificate(Message, frozen=True):
-    certificate_chain: DataSource
-    private_key: DataSource
-
-    def __repr__(self) -> str:
-        """Without the key: it must never reach a log."""
-        return "TlsCertificate(...)"
-
-
-class Secret(Message, frozen=True, tag_field="@type", tag=f"{_TYPE}.extensions.transport_sockets.tls.v3.Secret"):
-    name: str
-    tls_certificate: TlsCertificate

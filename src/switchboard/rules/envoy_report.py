@@ -14,17 +14,17 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from switchboard.rules import envoy
-from switchboard.rules.discovery import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS
+from switchboard.rules.discovery import CLUSTERS, LISTENERS, ROUTES
 
-STATISTICS = r"\.(version_text|update_rejected|update_failure)$"
+STATISTICS = r"(lds|cds|\.rds\..+)\.(version_text|update_rejected|update_failure)$"
 WARMING = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 
 _SUBSCRIPTION = re.compile(
-    r"(?:(?P<lds>listener_manager\.lds)|(?P<cds>cluster_manager\.cds)|http\.[^.]+\.rds\.(?P<rds>.+)"
-    r"|sds\.(?P<sds>.+)|cluster\.(?P<eds>.+))\.(?P<what>version_text|update_rejected|update_failure)"
+    r"(?:(?P<lds>listener_manager\.lds)|(?P<cds>cluster_manager\.cds)|http\.[^.]+\.rds\.(?P<rds>.+))"
+    r"\.(?P<what>version_text|update_rejected|update_failure)"
 )
 _REASON = re.compile(r"Filesystem config update (?:rejected|failure): (?:in (?P<file>\S+), )?(?P<reason>.*)")
-# What Envoy prints after this is the whole file, which may hold a key.
+# What Envoy prints after this is the whole file.
 _DUMP = "): {"
 
 
@@ -43,7 +43,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def subscriptions(statistics: Mapping[str, int | str]) -> dict[str, Subscription]:
-    """File name to what Envoy has of it; clusters that share a file count together."""
+    """File name to what Envoy has of it."""
     found: dict[str, Subscription] = {}
     for name, value in statistics.items():
         if match := _SUBSCRIPTION.fullmatch(name):
@@ -63,8 +63,6 @@ def reasons(log: Iterable[str]) -> list[Reason]:
 
 
 def _file(match: re.Match[str]) -> str:
-    for folder, kind in ((ROUTES, "rds"), (SECRETS, "sds"), (ENDPOINTS, "eds")):
-        if match[kind]:
-            # A cluster's name says after the bar how its endpoints are spoken to.
-            return folder + envoy.file_name(match[kind].partition("|")[0])
+    if match["rds"]:
+        return ROUTES + envoy.file_name(match["rds"])
     return LISTENERS if match["lds"] else CLUSTERS

@@ -43,16 +43,16 @@ def test_endpoints_are_grouped_by_zone_in_an_order_of_their_own(port: Make) -> N
     assert found == [("a", ["10.0.0.3"]), ("b", ["10.0.0.1", "10.0.0.2"])]
 
 
-def test_ways_to_speak_are_clusters_of_one_assignment() -> None:
+def test_ways_to_speak_are_clusters_of_the_same_endpoints(port: Make) -> None:
     ways = [
         Upstream("k"),
         Upstream("k", Protocol.HTTPS),
         Upstream("k", Protocol.GRPC),
         Upstream("k", connect_timeout=1),
     ]
-    made = [cluster(w) for w in ways]
+    made = [cluster(w, port("s", "10.0.0.1")) for w in ways]
     assert [c.name for c in made] == ["k", "k|HTTPS", "k|GRPC", "k|1s"]
-    assert {c.eds_cluster_config.service_name for c in made} == {"k"}
+    assert {len(c.load_assignment.endpoints) for c in made} == {1}
     assert [c.transport_socket is not None for c in made] == [False, True, False, False]
     http2 = [c.typed_extension_protocol_options.http.explicit_http_config.http2_protocol_options for c in made]
     assert http2 == [None, None, {}, None]

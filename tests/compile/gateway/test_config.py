@@ -55,7 +55,10 @@ def test_the_whole_configuration_is_the_golden_one(payments: tuple[Gateway, View
     config, findings = compiler.compile(*payments, Settings(default_certificate=KeyPair("DEFAULT", "KEY")))
     assert findings == ()
     files = discovery.render(config, "/etc/gateway")
-    wanted = {name: msgspec.json.decode(content) for name, content in sorted(files.items())}
+    wanted = {
+        name: msgspec.json.decode(content) if name.endswith(".json") else content.decode()
+        for name, content in sorted(files.items())
+    }
     text = msgspec.json.format(msgspec.json.encode(wanted), indent=1).decode() + "\n"
     if os.environ.get("REGEN"):
         GOLDEN.write_text(text)
@@ -100,7 +103,7 @@ def test_of_two_certificates_for_a_host_the_first_is_shown(route: Routes, port: 
     secure = config.listeners[1]
     names = {c.name: c.filter_chain_match.server_names for c in secure.filter_chains if c.filter_chain_match}
     assert names == {"ns/z": ("a.test", "c.test"), "ns/b": ("b.test",)}
-    assert {s.name for s in config.secrets} == {"ns/z", "ns/b"}
+    assert {s.name for s in config.key_pairs} == {"ns/z", "ns/b"}
 
 
 def test_what_is_not_honoured_is_told_once_for_an_ingress(route: Routes, port: Ports) -> None:
@@ -126,11 +129,11 @@ def test_a_pattern_that_envoy_could_not_hold_is_told(route: Routes, port: Ports)
     assert (finding.reference, finding.object) == ("canary-pattern-unusable", "Ingress ns/c")
 
 
-def test_endpoints_that_come_and_go_change_no_cluster(route: Routes, port: Ports) -> None:
+def test_endpoints_that_come_and_go_leave_the_set_of_clusters(route: Routes, port: Ports) -> None:
     made = [
         compiler.compile(Gateway(name="g", routes=(route(),)), View(services=(port("main", *addresses),)))[0]
         for addresses in ((), ("10.0.0.1",))
     ]
-    assert made[0].clusters == made[1].clusters
-    assert made[0].assignments != made[1].assignments
+    assert [c.name for c in made[0].clusters] == [c.name for c in made[1].clusters]
+    assert made[0].clusters != made[1].clusters
     assert made[0].routes != made[1].routes

@@ -25,14 +25,14 @@ def config(route: Callable[..., Route], port: Callable[..., ServicePort]) -> Env
     [
         ("rds/http.json", "regex '(?i)(?:/x[0-9]{7}).*' is too large", "Ingress ns/bad"),
         ("rds/http.json", "something else", ""),
-        ("eds/ns_main_http_TCP.json", "bad address", "Service ns/main"),
-        ("sds/ns_cert.json", "Failed to load certificate chain", "Secret ns/cert"),
+        ("lds.json", "Failed to load private key from /d/{stem}.key", "Secret ns/cert"),
         ("cds.json", "Error adding/updating cluster(s) ns/main:http/TCP: why", "Service ns/main"),
         ("lds.json", "filter chain 'ns/cert' has a problem", "Secret ns/cert"),
         ("lds.json", "cannot bind", ""),
     ],
 )
 def test_the_owner_is_found(file: str, reason: str, owner: str, config: EnvoyConfig) -> None:
+    reason = reason.replace("{stem}", config.key_pairs[0].stem)
     (finding,) = blame(file, reason, config)
     assert (finding.reference, finding.object) == ("configuration-rejected", owner)
     assert reason in finding.message

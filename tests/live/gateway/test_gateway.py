@@ -93,17 +93,24 @@ def test_the_server_name_chooses_the_certificate(rig: Any, pods: Any, make_key_p
     assert rig.request("a.test", scheme="https").backend == "shop/shop"
 
 
-def test_a_renewed_certificate_is_shown_without_a_new_listener(rig: Any, pods: Any, make_key_pair: Any) -> None:
+def test_a_renewed_certificate_is_shown_and_disturbs_no_other_name(rig: Any, pods: Any, make_key_pair: Any) -> None:
     shop, renewed = port("shop", pods("shop")), None
-    for _ in range(2):
+    for n in range(2):
         renewed = make_key_pair("renew.test")
         shown = Certificate(owner="o", secret="shop/r", hosts=("renew.test",), chain=renewed.chain, key=renewed.key)
         gateway = Gateway(name="nginx", routes=(route("renew.test", "/", shop),), certificates=(shown,))
         config, _ = compiler.compile(gateway, View(services=(shop,)), rig.settings)
         written, rejected = applier.publish(config, rig.config_directory, [rig.admin])
         assert rejected == ()
-    assert written == ["sds/shop_r.json"]
+        if n == 0:
+            other = rig.connect("https", "another.test")
+            assert rig.request("another.test", connection=other).status == 404
+    assert sorted(name.partition("/")[0] for name in written) == ["lds.json", "tls", "tls", "tls", "tls"]
     assert rig.request("renew.test", scheme="https").certificate == _der(renewed.chain)
+    # The chain of other names has not noticed: its connection lives on.
+    answer = rig.request("another.test", connection=other)
+    other.close()
+    assert (answer.status, answer.header("connection")) == (404, None)
 
 
 def test_http2_is_offered(rig: Any, pods: Any) -> None:
@@ -148,15 +155,18 @@ def test_no_request_fails_while_endpoints_and_routes_change(rig: Any, pods: Any)
     publish(rig, *state(0), other)
     changing = True
 
-    def client() -> list[tuple[int, str]]:
-        seen = []
+    def client(delay: str) -> list[tuple[int, str]]:
+        seen, kept = [], rig.connect()
         while changing:
-            answer = rig.request("steady.test")
-            seen.append((answer.status, answer.echo["pod"] if answer.echo else ""))
+            # On a connection of its own and on one that is kept; slow answers span several changes.
+            for connection in (None, kept):
+                answer = rig.request("steady.test", headers=[("x-echo-delay-ms", delay)], connection=connection)
+                seen.append((answer.status, answer.echo["pod"] if answer.echo else ""))
+        kept.close()
         return seen
 
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        clients = [pool.submit(client) for _ in range(2)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        clients = [pool.submit(client, delay) for delay in ("0", "0", "150")]
         try:
             for step in range(1, 41):
                 assert publish(rig, *state(step), other) == ()

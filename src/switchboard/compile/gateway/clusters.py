@@ -1,8 +1,8 @@
 """Service ports as Envoy clusters with their endpoints.
 
-In: the service ports that routes refer to and how each is spoken to.  Out: clusters and their assignments.
-Called by ``compile.gateway.config``.  One assignment serves all clusters of a service port, so a change of
-endpoints is one small file.
+In: the service ports that routes refer to and how each is spoken to.  Out: clusters with their endpoints.
+Called by ``compile.gateway.config``.  A change of endpoints replaces one cluster; Envoy lets requests that are under
+way end on the old one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import msgspec
 
 from switchboard.compile.gateway.draft import Draft, Protocol
 from switchboard.rules import envoy
-from switchboard.rules.discovery import ENDPOINTS
 from switchboard.view.choice import addresses_of, family_of
 from switchboard.view.service import Endpoint, ServicePort
 
@@ -63,8 +62,8 @@ def assignment(port: ServicePort) -> envoy.ClusterLoadAssignment:
     return envoy.ClusterLoadAssignment(port.key, tuple(groups))
 
 
-def cluster(upstream: Upstream) -> envoy.Cluster:
-    """The cluster of one way to speak to a service port."""
+def cluster(upstream: Upstream, port: ServicePort) -> envoy.Cluster:
+    """The cluster of one way to speak to a service port, which may be without endpoints."""
     http2 = upstream.protocol in (Protocol.GRPC, Protocol.GRPCS)
     options = envoy.HttpProtocolOptions(
         envoy.ExplicitHttpConfig(None, {}) if http2 else envoy.ExplicitHttpConfig({}),
@@ -73,10 +72,8 @@ def cluster(upstream: Upstream) -> envoy.Cluster:
     tls = upstream.protocol in (Protocol.HTTPS, Protocol.GRPCS)
     return envoy.Cluster(
         name=upstream.name,
-        type="EDS",
-        eds_cluster_config=envoy.EdsClusterConfig(
-            envoy.source(ENDPOINTS + envoy.file_name(upstream.key)), upstream.key
-        ),
+        type="STATIC",
+        load_assignment=assignment(port),
         connect_timeout=envoy.seconds(upstream.connect_timeout),
         typed_extension_protocol_options=envoy.ClusterExtensions(options),
         # Like ingress-nginx: no ceiling of its own, pods defend themselves; Envoy's 1,024 would answer 503.

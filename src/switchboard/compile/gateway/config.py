@@ -15,7 +15,7 @@ from switchboard.compile.gateway import clusters, entries, hosts, regex
 from switchboard.compile.gateway.annotate import annotate
 from switchboard.compile.gateway.clusters import Upstream
 from switchboard.compile.gateway.draft import Draft
-from switchboard.compile.gateway.listeners import HTTP, HTTPS, Settings, listeners, secrets
+from switchboard.compile.gateway.listeners import HTTP, HTTPS, Settings, key_pairs, listeners
 from switchboard.rules import envoy
 from switchboard.rules.discovery import EnvoyConfig
 from switchboard.view.model import View
@@ -46,9 +46,8 @@ def compile(  # noqa: A001 — the verb of this package
     config = EnvoyConfig(
         listeners=made,
         routes=tables[: len(made)],
-        clusters=tuple(clusters.cluster(u) for u in upstreams),
-        assignments=tuple(clusters.assignment(ports[key]) for key in sorted({u.key for u in upstreams})),
-        secrets=secrets(settings, certificates),
+        clusters=tuple(clusters.cluster(u, ports[u.key]) for u in upstreams),
+        key_pairs=key_pairs(settings, certificates),
     )
     return config, findings
 

@@ -1,7 +1,8 @@
 """The two listeners of a gateway: plain HTTP, and HTTPS with one filter chain per certificate.
 
-In: settings, and the certificates of the view that are usable.  Out: listeners and secrets.
-Called by ``compile.gateway.config``.  A change of a Secret's content changes one secret file and no listener.
+In: settings, and the certificates of the view that are usable.  Out: listeners and key pairs.
+Called by ``compile.gateway.config``.  New content of a Secret changes one filter chain: Envoy takes that over in place,
+connections of other chains do not notice.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Sequence
 import msgspec
 
 from switchboard.rules import envoy
-from switchboard.rules.discovery import ROUTES, SECRETS
+from switchboard.rules.discovery import ROUTES, KeyPair
 from switchboard.view.route import Certificate
 
-HTTP, HTTPS, DEFAULT_SECRET = "http", "https", "default"
+HTTP, HTTPS = "http", "https"
 
 ACCESS_LOG = {
     "time": "%START_TIME%",
@@ -35,17 +36,6 @@ ACCESS_LOG = {
     "bytes_out": "%BYTES_SENT%",
     "request_id": "%REQ(X-REQUEST-ID)%",
 }
-
-
-class KeyPair(msgspec.Struct, frozen=True):
-    """A certificate chain and its key, both PEM."""
-
-    chain: str
-    key: str
-
-    def __repr__(self) -> str:
-        """Without the key: it must never reach a log."""
-        return "KeyPair(...)"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +59,8 @@ def listeners(settings: Settings, certificates: Sequence[Certificate]) -> tuple[
         address=_address(settings, settings.http_port),
         filter_chains=(envoy.FilterChain(name=HTTP, filters=(_filter(HTTP),)),),
     )
-    chains = tuple(_chain(c.secret, c.hosts) for c in certificates)
-    default = _chain(DEFAULT_SECRET, ()) if settings.default_certificate else None
+    chains = tuple(_chain(KeyPair(c.chain, c.key, c.secret), c.hosts) for c in certificates)
+    default = _chain(settings.default_certificate, ()) if settings.default_certificate else None
     if not chains and not default:
         return (plain,)
     inspector = envoy.ListenerFilter("envoy.filters.listener.tls_inspector", envoy.TlsInspector())
@@ -84,31 +74,25 @@ def listeners(settings: Settings, certificates: Sequence[Certificate]) -> tuple[
     return plain, secure
 
 
-def secrets(settings: Settings, certificates: Sequence[Certificate]) -> tuple[envoy.Secret, ...]:
-    """The key pairs that the filter chains refer to, by Secret."""
-    found = {c.secret: KeyPair(c.chain, c.key) for c in certificates}
-    if settings.default_certificate:
-        found[DEFAULT_SECRET] = settings.default_certificate
-    return tuple(
-        envoy.Secret(name, envoy.TlsCertificate(envoy.DataSource(pair.chain), envoy.DataSource(pair.key)))
-        for name, pair in sorted(found.items())
-    )
+def key_pairs(settings: Settings, certificates: Sequence[Certificate]) -> tuple[KeyPair, ...]:
+    """The key pairs that the filter chains refer to, one for each Secret."""
+    found = {KeyPair(c.chain, c.key, c.secret) for c in certificates}
+    found |= {settings.default_certificate} if settings.default_certificate else set()
+    return tuple(sorted(found, key=lambda pair: pair.stem))
 
 
 def _address(settings: Settings, port: int) -> envoy.Address:
     return envoy.Address(envoy.SocketAddress(settings.address, port, ipv4_compat=settings.address == "::"))
 
 
-def _chain(secret: str, hosts: tuple[str, ...]) -> envoy.FilterChain:
+def _chain(pair: KeyPair, hosts: tuple[str, ...]) -> envoy.FilterChain:
     context = envoy.CommonTlsContext(
         tls_params=envoy.TlsParameters("TLSv1_2"),
-        tls_certificate_sds_secret_configs=(
-            envoy.SdsSecretConfig(secret, envoy.source(SECRETS + envoy.file_name(secret))),
-        ),
+        tls_certificates=(pair.message,),
         alpn_protocols=("h2", "http/1.1"),
     )
     return envoy.FilterChain(
-        name=secret,
+        name=pair.name,
         filters=(_filter(HTTPS),),
         filter_chain_match=envoy.FilterChainMatch(tuple(sorted(hosts))) if hosts else None,
         transport_socket=envoy.TransportSocket("envoy.transport_sockets.tls", envoy.DownstreamTlsContext(context)),

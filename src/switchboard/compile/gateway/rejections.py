@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from switchboard.base.findings import Finding
 from switchboard.rules import envoy
-from switchboard.rules.discovery import CLUSTERS, ENDPOINTS, LISTENERS, ROUTES, SECRETS, EnvoyConfig
+from switchboard.rules.discovery import CLUSTERS, LISTENERS, ROUTES, EnvoyConfig
 
 
 def blame(file: str, reason: str, config: EnvoyConfig) -> tuple[Finding, ...]:
@@ -28,16 +28,11 @@ def blame(file: str, reason: str, config: EnvoyConfig) -> tuple[Finding, ...]:
 
 
 def _guilty(file: str, reason: str, config: EnvoyConfig) -> Iterator[str]:
-    if file.startswith(SECRETS):
-        yield from (f"Secret {s.name}" for s in config.secrets if SECRETS + envoy.file_name(s.name) == file)
-    elif file.startswith(ENDPOINTS):
-        found = (a.cluster_name for a in config.assignments if ENDPOINTS + envoy.file_name(a.cluster_name) == file)
-        yield from map(_service, found)
-    elif file == CLUSTERS:
+    if file == CLUSTERS:
         yield from (_service(c.name) for c in config.clusters if c.name in reason)
     elif file == LISTENERS:
-        chains = (c for each in config.listeners for c in each.filter_chains)
-        yield from (f"Secret {c.name}" for c in chains if "/" in c.name and c.name in reason)
+        secrets = (pair for pair in config.key_pairs if "/" in pair.name)
+        yield from (f"Secret {pair.name}" for pair in secrets if pair.name in reason or pair.stem in reason)
     elif file.startswith(ROUTES):
         tables = (t for t in config.routes if ROUTES + envoy.file_name(t.name) == file)
         entries = (r for t in tables for v in t.virtual_hosts for r in v.routes)
