@@ -11,9 +11,10 @@ demo: setup
 	@.venv/bin/switchboard demo $(ARGS)
 
 lint: setup-dev
-	.venv/bin/ruff check src tests
+	.venv/bin/ruff check src tests scripts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python scripts/generate.py --check
 
 test: lint
 	.venv/bin/python -m pytest $(ARGS)
@@ -26,3 +27,6 @@ bench: setup
 
 picture: setup
 	@.venv/bin/python scripts/picture.py
+
+generate: setup
+	@.venv/bin/python scripts/generate.py

@@ -16,7 +16,7 @@ from switchboard.view.route import Route
 _PACKAGE = "switchboard.compile.gateway.annotations"
 
 # Text that only nginx can read, and what says the same in every gateway.
-_SNIPPETS = {
+SNIPPETS = {
     "configuration-snippet": "header annotations, a RequestHeaderModifier or ResponseHeaderModifier of an HTTPRoute",
     "server-snippet": "redirect annotations, a RequestRedirect filter or a route of its own",
     "location-snippet": "header annotations, a RequestHeaderModifier or ResponseHeaderModifier of an HTTPRoute",
@@ -43,7 +43,7 @@ def annotate(route: Route) -> tuple[Draft | None, tuple[Finding, ...]]:
     findings: list[Finding] = []
     for name, value in sorted(route.options.items()):
         annotation = known().get(name)
-        if name in _SNIPPETS:
+        if name in SNIPPETS:
             findings.append(_snippet(route, name))
         elif annotation is None:
             findings.append(_unknown(route, name))
@@ -63,7 +63,7 @@ def _snippet(route: Route, name: str) -> Finding:
         message=f"{name} holds nginx configuration text, which no other gateway can read; nothing of it takes effect",
         object=route.owner,
         field=f"metadata.annotations[{name}]",
-        hint=f"Say the same with {_SNIPPETS[name]}.",
+        hint=f"Say the same with {SNIPPETS[name]}.",
     )
 
 
