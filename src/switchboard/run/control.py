@@ -43,7 +43,10 @@ from switchboard.view.model import View
 
 GATEWAY_SERVICE = "switchboard-system/gateway"
 READY_SECONDS = 60.0
-_VIEWED = ("Node", "Pod", "Service", "EndpointSlice", "ServiceCIDR", "Ingress", "IngressClass", "Secret")
+_VIEWED = (
+    *("Node", "Namespace", "Pod", "Service", "EndpointSlice", "ServiceCIDR"),
+    *("Ingress", "IngressClass", "Secret", "NetworkPolicy"),
+)
 
 
 def main(parts: Parts) -> None:

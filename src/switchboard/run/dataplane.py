@@ -45,9 +45,11 @@ class NodeRules:
 
     def sync(self, view: View) -> Findings:
         """Blocks for as long as nft takes; the transaction is all or nothing."""
-        desired, findings = self._mode.compile(view, self._node, ProxyOptions())
-        desired = Ruleset((*desired.tables, *self._own))
-        change = replacement(desired) if self._applied is None else difference(self._applied, desired)
+        services, findings = self._mode.compile(view, self._node, ProxyOptions())
+        policies, about_policies = policy.compile_node(view, self._node)
+        findings = (*findings, *about_policies)
+        desired = Ruleset((*services.tables, *policies.tables, *self._own))
+        change = self._anew(desired) if self._applied is None else difference(self._applied, desired)
         try:
             if change:
                 self._nft.apply(change.render())
@@ -61,6 +63,12 @@ class NodeRules:
             return (*findings, refusal)
         self._applied, self._view = desired, view
         return findings
+
+    @staticmethod
+    def _anew(desired: Ruleset) -> Transaction:
+        """Everything; policies may have tables in the kernel that nothing asks for now."""
+        gone = removal(key for key in policy.TABLES if desired.table(*key) is None)
+        return Transaction((*gone.commands, *replacement(desired).commands))
 
 
 class Balancer:

@@ -29,6 +29,7 @@ from switchboard.apply.fabric import Fabric
 from switchboard.compile import lab
 from switchboard.rules.lab import Route
 from switchboard.run.home import Home
+from switchboard.run.logs import PodLog
 from switchboard.run.progress import Progress
 from switchboard.run.runtime import Runtime
 from switchboard.run.supervisor import Parts
@@ -45,6 +46,7 @@ T = TypeVar("T")
 GATEWAY_IMAGE = "switchboard.dev/gateway"
 GATEWAY_FILES = "gateway/xds"
 _READY_POLL_SECONDS = 0.01
+_LOG_CHECK_SECONDS = 5.0
 
 
 class PodOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,7 @@ class Kubelet:
             }
         )
         self.standins: dict[str, StandIn] = {}
+        self.logs: dict[str, PodLog] = {}
         self.processes: dict[str, process.Running] = {}
         self.orders: dict[str, PodOrder] = {}
         self.interfaces: dict[str, str] = {}
@@ -163,6 +166,7 @@ class Kubelet:
         standin = self.standins.pop(key, None)
         if standin is not None:
             await standin.terminate(grace_seconds)
+            self.logs.pop(key).close()
         running = self.processes.pop(key, None)
         if running is not None:
             await running.terminate(grace_seconds)
@@ -218,6 +222,7 @@ class Kubelet:
             own = self_signed([pod.name, pod.address], datetime.now(UTC))
             return own.chain, own.key
 
+        log = self.logs[pod.key] = PodLog(self.home / "log", pod.namespace, pod.name)
         standin = StandIn(
             facts,
             behaviour,
@@ -227,6 +232,7 @@ class Kubelet:
             connect=partial(self._connect, self.fabric.namespaces[pod.key]),
             seen=self._seen,
             ready_changed=partial(self._tell_ready, pod.key),
+            log=log.write,
         )
         self.standins[pod.key] = standin
         await standin.start(*self._sockets(pod))
@@ -268,10 +274,10 @@ class Kubelet:
         restarts = 0
         delay = 0.1
         own = self.home / "gateway" / pod.name
-        log = self.home / "log" / f"{pod.namespace}_{pod.name}.log"
+        log = PodLog(self.home / "log", pod.namespace, pod.name)
         while pod.key in self.orders:
             arguments = envoy.argv(str(self.home / GATEWAY_FILES), str(own), node=pod.name)
-            running = process.spawn(arguments, netns=self.fabric.namespaces[pod.key], output=log)
+            running = process.spawn(arguments, netns=self.fabric.namespaces[pod.key], output=log.path)
             self.processes[pod.key] = running
             ended = asyncio.ensure_future(running.wait())
             while not ended.done() and not await asyncio.to_thread(Admin(str(own)).ready):
@@ -279,7 +285,9 @@ class Kubelet:
             if not ended.done():
                 self.channel.notify("pod.status", key=pod.key, ready=True, restarts=restarts)
                 began = time.monotonic()
-                await ended
+                while not ended.done():
+                    await asyncio.wait([ended], timeout=_LOG_CHECK_SECONDS)
+                    log.bound()
                 if time.monotonic() - began > 60:
                     delay = 0.1
             if pod.key not in self.orders:

@@ -43,6 +43,7 @@ class StandIn:
         connect: makes a connected, non-blocking socket inside the pod's namespace; without it ``calls`` fail.
         seen: shared by the stand-ins of a process, so that any pod of a Service knows what its siblings saw.
         ready_changed: told the new readiness whenever it changes.
+        log: takes a line for each answer and for what happens to the program, as a real one writes to its output.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class StandIn:
         seen: Seen | None = None,
         limits: Limits | None = None,
         ready_changed: Callable[[bool], None] | None = None,
+        log: Callable[[str], None] | None = None,
     ) -> None:
         self.pod = pod
         self.behaviour = behaviour
@@ -69,6 +71,7 @@ class StandIn:
         self._connect = connect
         self._seen = seen if seen is not None else Seen()
         self._ready_changed = ready_changed
+        self._log = log or (lambda line: None)
         self._wanted_ready = True
         self._starting = behaviour.start_after > 0
         self._told_ready = False
@@ -107,6 +110,8 @@ class StandIn:
             sock.setblocking(False)
             transport, _ = await loop.create_datagram_endpoint(lambda: DatagramEcho(self), sock=sock)
             self._datagrams.append(transport)
+        ports = [f"{s.getsockname()[1]}/{'udp' if s in udp else 'tcp'}" for s in (*tcp, *udp)]
+        self._log(f"listening on {', '.join(ports) or 'no port'}")
         self._tell_ready()
 
     def set_ready(self, ready: bool) -> None:
@@ -126,6 +131,7 @@ class StandIn:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max(0.0, grace_seconds)
+        self._log(f"SIGTERM, {grace_seconds:g} s to finish" + (", ignored" if self.behaviour.ignore_sigterm else ""))
         if not self.behaviour.ignore_sigterm:
             self.draining = True
             self._tell_ready()
@@ -229,8 +235,10 @@ class StandIn:
         response = answer(self.pod, request, decision, self._seen, calls)
         if decision.abort:
             self.counts["aborted"] += 1
+            self._log(f'{request.peer} "{request.method} {request.path} {request.protocol}" aborted')
             reply(None)
             return
+        self._log(f'{request.peer} "{request.method} {request.path} {request.protocol}" {response.status}')
         self.counts[str(response.status)] += 1
         reply(response)
 
