@@ -1,6 +1,7 @@
 """The gateway as its users meet it: a real Envoy, fed by files, never restarted."""
 
 import concurrent.futures
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -233,6 +234,27 @@ def test_a_rejected_listener_is_told_with_its_reason(rig: Any) -> None:
     assert [(r.file, "127.0.0.999" in r.reason) for r in rejected] == [("lds.json", True)]
     assert rig.publish(good) == ()
     assert rig.request("keep.test").status == 404
+
+
+def test_hundreds_of_services_and_certificates_need_no_more_watches(rig: Any, pods: Any, make_key_pair: Any) -> None:
+    address, pair = pods("many"), make_key_pair("*.many.test")
+    services = tuple(port(f"many-{n}", address) for n in range(300))
+    hosts = [f"h{n}.many.test" for n in range(300)]
+    gateway = Gateway(
+        name="nginx",
+        routes=tuple(route(h, "/", s) for h, s in zip(hosts, services, strict=True)),
+        certificates=tuple(
+            Certificate(owner="o", secret=f"shop/many-{n}", hosts=(h,), chain=pair.chain, key=pair.key)
+            for n, h in enumerate(hosts)
+        ),
+    )
+    assert publish(rig, gateway, *services) == ()
+    assert rig.request("h299.many.test", scheme="https").backend == "shop/many"
+    kinds = []
+    for each in Path(f"/proc/{rig.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a connection that has ended meanwhile
+            kinds.append(str(each.readlink()))
+    assert kinds.count("anon_inode:inotify") == 4
 
 
 def test_a_client_cannot_choose_what_pods_learn_about_it(rig: Any, pods: Any) -> None:
