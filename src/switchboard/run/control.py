@@ -74,7 +74,8 @@ class Control:
             effects={IssueCertificate: Issuer(self.authority, self.store, now)},
             settings={"load-balancer-pool": (ranges.load_balancers,)},
         )
-        self.pods = Pods(self.store, self.channel, self.nodes)
+        events = EventRecorder(self.store, now)
+        self.pods = Pods(self.store, self.channel, self.nodes, events)
         mode = load("switchboard.compile.modes", "nftables", "MODE")
         rules = []
         for node in self.nodes:
@@ -83,7 +84,7 @@ class Control:
         default = self_signed(["switchboard.invalid"], now())
         files = GatewayFiles(self.home / GATEWAY_FILES, self.home / "gateway", KeyPair(default.chain, default.key))
         self.dataplane = DataPlane(rules, Balancer(self.channel), files)
-        self.publisher = Publisher(self.store, EventRecorder(self.store, now))
+        self.publisher = Publisher(self.store, events)
         self.view = View()
         self.findings: tuple[Finding, ...] = ()
         self.ready = False
@@ -117,7 +118,10 @@ class Control:
         deadline = time.monotonic() + READY_SECONDS
         while True:
             self._changed.clear()
-            self.loop.run_until_settled()
+            try:
+                self.loop.run_until_settled()
+            except RuntimeError as error:  # controllers that undo each other must not stop what works
+                print(error, file=sys.stderr, flush=True)
             await self._sync()
             if not self.ready and not self._changed.is_set() and (self._complete() or time.monotonic() > deadline):
                 self.ready = True

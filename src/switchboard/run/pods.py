@@ -6,6 +6,8 @@ controllers have settled.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,8 +20,9 @@ from switchboard.api.metadata import timestamp
 from switchboard.api.store import Store
 from switchboard.k8s import objects
 from switchboard.k8s.objects import Object
+from switchboard.run.events import EventRecorder
 from switchboard.run.kubelet import PodOrder
-from switchboard.serve.channel import Channel
+from switchboard.serve.channel import Channel, ChannelError
 from switchboard.serve.standin.behaviour import read_behaviour
 from switchboard.view.model import View
 from switchboard.view.node import Node
@@ -54,9 +57,11 @@ class Addresses:
 class Pods:
     """What runs, by ``namespace/name/uid``."""
 
-    def __init__(self, store: Store, kubelet: Channel, nodes: Iterable[Node]) -> None:
+    def __init__(self, store: Store, kubelet: Channel, nodes: Iterable[Node], events: EventRecorder) -> None:
         self._store = store
         self._kubelet = kubelet
+        self._events = events
+        self._stopping: dict[str, asyncio.Task[None]] = {}
         self._nodes = {node.name: node for node in nodes}
         self._addresses = {node.name: Addresses(node.pod_cidrs[0]) for node in nodes}
         self._running: dict[str, PodOrder] = {}
@@ -68,17 +73,15 @@ class Pods:
         for pod in self._store.list("Pod")[0]:
             if (pod.get("spec") or {}).get("nodeName") in self._nodes:
                 wanted[f"{objects.key(pod)}/{objects.uid(pod)}"] = pod
-        selecting = services_of(view)
         ports = target_ports(view)
         for key, pod in wanted.items():
             if pod["metadata"].get("deletionTimestamp"):
-                await self._stop(key, float(pod["metadata"].get("deletionGracePeriodSeconds", 30)))
-                self._forget_object(pod)
+                self._begin_stop(key, pod)
             elif key not in self._running:
                 await self._start(key, pod, ports.get(objects.key(pod), frozenset()))
         for key in [key for key in self._running if key not in wanted]:
-            await self._stop(key, 0.0)
-        await self._memberships(selecting)
+            self._begin_stop(key, None)
+        await self._memberships(services_of(view))
 
     def all_ready(self) -> bool:
         """Whether every pod that runs is ready."""
@@ -101,13 +104,18 @@ class Pods:
     async def _start(self, key: str, pod: Object, service_ports: Iterable[tuple[str, int]]) -> None:
         spec = pod["spec"]
         node = self._nodes[spec["nodeName"]]
+        try:
+            address = self._addresses[node.name].take(key)
+        except LookupError as error:
+            self._tell_failure(pod, f"Failed to create pod sandbox: {error}")
+            return
         order = PodOrder(
             namespace=objects.namespace(pod),
             name=objects.name(pod),
             uid=objects.uid(pod),
             node=node.name,
             zone=node.zone,
-            address=self._addresses[node.name].take(key),
+            address=address,
             labels=dict(objects.labels(pod)),
             annotations=dict(objects.annotations(pod)),
             images=tuple(str(c.get("image", "")) for c in spec.get("containers") or ()),
@@ -116,15 +124,33 @@ class Pods:
         )
         self._running[key] = order
         self._write_status(pod, order)
-        await self._kubelet.call("pod.start", order=msgspec.to_builtins(order))
+        try:
+            await self._kubelet.call("pod.start", order=msgspec.to_builtins(order))
+        except ChannelError as error:
+            self._tell_failure(pod, f"Failed to create pod sandbox: {error}")
 
-    async def _stop(self, key: str, grace_seconds: float) -> None:
-        order = self._running.pop(key, None)
-        if order is None:
+    def _begin_stop(self, key: str, pod: Object | None) -> None:
+        """Ends a pod beside everything else: its grace period may be long."""
+        if key in self._stopping:
             return
-        self._ready.pop(key, None)
-        await self._kubelet.call("pod.stop", key=key, grace_seconds=grace_seconds)
-        self._addresses[order.node].release(key)
+        grace = float(pod["metadata"].get("deletionGracePeriodSeconds", 30)) if pod else 0.0
+        task = asyncio.get_running_loop().create_task(self._stop(key, grace, pod))
+        self._stopping[key] = task
+        task.add_done_callback(lambda _: self._stopping.pop(key))
+
+    async def _stop(self, key: str, grace_seconds: float, pod: Object | None) -> None:
+        order = self._running.get(key)
+        if order is not None:
+            with contextlib.suppress(ChannelError):  # a kubelet that has gone takes its pods with it
+                await self._kubelet.call("pod.stop", key=key, grace_seconds=grace_seconds)
+            del self._running[key]
+            self._ready.pop(key, None)
+            self._addresses[order.node].release(key)
+        if pod is not None:
+            self._forget_object(pod)
+
+    def _tell_failure(self, pod: Object, message: str) -> None:
+        self._events.record("kubelet", pod, "Warning", "FailedCreatePodSandBox", message)
 
     def _forget_object(self, pod: Object) -> None:
         try:
