@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from switchboard.view.node import Node, Pod
+from switchboard.view.policy import Namespace, Policy
 from switchboard.view.route import Gateway
 from switchboard.view.service import ServicePort
 
@@ -28,3 +29,5 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[Pod, ...] = ()
     services: tuple[ServicePort, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    policies: tuple[Policy, ...] = ()

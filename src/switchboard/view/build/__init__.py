@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from switchboard.base.findings import Finding
 from switchboard.k8s.objects import Object
-from switchboard.view.build import nodes, pods, routes, services
+from switchboard.view.build import nodes, pods, policies, routes, services
 from switchboard.view.model import View
 
 
@@ -22,5 +22,14 @@ def build(objects: Mapping[str, Sequence[Object]]) -> tuple[View, tuple[Finding,
     network, node_facts, node_findings = nodes.build(objects)
     pod_facts, pod_findings = pods.build(objects)
     gateways, route_findings = routes.build(objects, service_ports)
-    view = View(network=network, nodes=node_facts, pods=pod_facts, services=service_ports, gateways=gateways)
-    return view, (*service_findings, *node_findings, *pod_findings, *route_findings)
+    spaces, policy_facts, policy_findings = policies.build(objects)
+    view = View(
+        network=network,
+        nodes=node_facts,
+        pods=pod_facts,
+        services=service_ports,
+        gateways=gateways,
+        namespaces=spaces,
+        policies=policy_facts,
+    )
+    return view, (*service_findings, *node_findings, *pod_findings, *route_findings, *policy_findings)
