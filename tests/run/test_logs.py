@@ -8,13 +8,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchboard.run.logs import PodLog
+from switchboard.run.logs import BoundedLog
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z stdout F .*")
 
 
 def test_a_line_has_time_stream_and_mark(tmp_path: Path) -> None:
-    log = PodLog(tmp_path, "shop", "web-0")
+    log = BoundedLog.of_pod(tmp_path, "shop", "web-0")
     log.write("listening on 8080/tcp")
     log.close()
     (line,) = log.path.read_text().splitlines()
@@ -27,7 +27,7 @@ def test_a_line_has_time_stream_and_mark(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.text(max_size=40))
 def test_whatever_is_logged_stays_one_line(tmp_path: Path, text: str) -> None:
-    log = PodLog(tmp_path, "a", "b")
+    log = BoundedLog(tmp_path / "a_b.log")
     log.write(text)
     log.close()
     content = log.path.read_bytes()
@@ -37,7 +37,7 @@ def test_whatever_is_logged_stays_one_line(tmp_path: Path, text: str) -> None:
 
 
 def test_a_full_log_is_kept_once_and_goes_on_in_a_new_file(tmp_path: Path) -> None:
-    log = PodLog(tmp_path, "a", "b", most_bytes=200)
+    log = BoundedLog(tmp_path / "a_b.log", most_bytes=200)
     for number in range(22):
         log.write(f"line {number}")
     log.close()
@@ -48,7 +48,7 @@ def test_a_full_log_is_kept_once_and_goes_on_in_a_new_file(tmp_path: Path) -> No
 
 
 def test_the_log_of_a_program_is_cut_and_its_end_kept(tmp_path: Path) -> None:
-    log = PodLog(tmp_path, "a", "b", most_bytes=100)
+    log = BoundedLog(tmp_path / "a_b.log", most_bytes=100)
     log.bound()
     log.path.write_bytes(b"x" * 100)
     log.bound()

@@ -101,15 +101,7 @@ class GatewayFiles:
         config, findings = gateways.compile(gateway, view, self._settings)
         readers = [Admin(str(path.parent)) for path in sorted(self._pods.glob(f"*/{envoy.ADMIN}"))]
         _, rejected = envoy.publish(config, str(self._files), readers)
-        refused = tuple(
-            Finding(
-                reference="gateway-refused",
-                message=f"Envoy refused {each.file}: {each.reason}",
-                object=f"IngressClass {gateway.name}",
-                hint="The last good configuration stays in use.",
-            )
-            for each in rejected
-        )
+        refused = (fault for each in rejected for fault in blame(each.file, each.reason, config))
         return (*findings, *refused)
 
 

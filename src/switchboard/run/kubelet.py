@@ -29,7 +29,7 @@ from switchboard.apply.fabric import Fabric
 from switchboard.compile import lab
 from switchboard.rules.lab import Route
 from switchboard.run.home import Home
-from switchboard.run.logs import PodLog
+from switchboard.run.logs import BoundedLog
 from switchboard.run.progress import Progress
 from switchboard.run.runtime import Runtime
 from switchboard.run.supervisor import Parts
@@ -100,7 +100,7 @@ class Kubelet:
             }
         )
         self.standins: dict[str, StandIn] = {}
-        self.logs: dict[str, PodLog] = {}
+        self.logs: dict[str, BoundedLog] = {}
         self.processes: dict[str, process.Running] = {}
         self.orders: dict[str, PodOrder] = {}
         self.interfaces: dict[str, str] = {}
@@ -222,7 +222,7 @@ class Kubelet:
             own = self_signed([pod.name, pod.address], datetime.now(UTC))
             return own.chain, own.key
 
-        log = self.logs[pod.key] = PodLog(self.home / "log", pod.namespace, pod.name)
+        log = self.logs[pod.key] = BoundedLog.of_pod(self.home / "log", pod.namespace, pod.name)
         standin = StandIn(
             facts,
             behaviour,
@@ -274,7 +274,8 @@ class Kubelet:
         restarts = 0
         delay = 0.1
         own = self.home / "gateway" / pod.name
-        log = PodLog(self.home / "log", pod.namespace, pod.name)
+        log = BoundedLog.of_pod(self.home / "log", pod.namespace, pod.name)
+        own_log = BoundedLog(own / envoy.LOG)
         while pod.key in self.orders:
             arguments = envoy.argv(str(self.home / GATEWAY_FILES), str(own), node=pod.name)
             running = process.spawn(arguments, netns=self.fabric.namespaces[pod.key], output=log.path)
@@ -288,6 +289,7 @@ class Kubelet:
                 while not ended.done():
                     await asyncio.wait([ended], timeout=_LOG_CHECK_SECONDS)
                     log.bound()
+                    own_log.bound()
                 if time.monotonic() - began > 60:
                     delay = 0.1
             if pod.key not in self.orders:

@@ -14,14 +14,19 @@ from pathlib import Path
 MOST_BYTES = 8 * 2**20
 
 
-class PodLog:
-    """The log of one pod."""
+class BoundedLog:
+    """A log file that stays below a size, with the one before it kept as ``.log.1``."""
 
-    def __init__(self, directory: Path, namespace: str, name: str, most_bytes: int = MOST_BYTES) -> None:
-        self.path = directory / f"{namespace}_{name}.log"
+    def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.path = path
         self._most = most_bytes
         self._descriptor = -1
         self._written = 0
+
+    @classmethod
+    def of_pod(cls, directory: Path, namespace: str, name: str) -> BoundedLog:
+        """The log of a pod in the directory of logs."""
+        return cls(directory / f"{namespace}_{name}.log")
 
     def write(self, line: str) -> None:
         """Appends one line; a line break or other control character in it is written as an escape."""
