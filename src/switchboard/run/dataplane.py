@@ -19,6 +19,7 @@ from switchboard.base.errors import MachineError
 from switchboard.base.findings import Finding
 from switchboard.compile import gateway as gateways
 from switchboard.compile import lab, policy
+from switchboard.compile.gateway.rejections import blame
 from switchboard.compile.modes._mode import Mode, ProxyOptions
 from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.rules.lab import Route
