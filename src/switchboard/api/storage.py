@@ -89,6 +89,12 @@ class Storage(Protocol):
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each final write or transaction; the answer unsubscribes."""
 
+    async def flush(self, revision: int | None = None) -> None:
+        """Return when a revision (all up to now, when not given) survives a crash; writers give that of their write.
+
+        Raises ``InternalError`` when it was withdrawn because it could not be kept.
+        """
+
 
 class Index:
     """The records of a storage by kind, namespace and name, in memory; every storage reads from one."""
@@ -201,6 +207,9 @@ class MemoryStorage:
         """Call back after each final write or transaction; the answer unsubscribes."""
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
+
+    async def flush(self, revision: int | None = None) -> None:
+        """Nothing here survives, so there is nothing to wait for."""
 
     def _change(
         self, type_: str, kind: str, namespace: str, name: str, data: bytes, before: Record | None, after: Record | None

@@ -198,6 +198,14 @@ class Store:
         """Call back after every final change, without argument; the answer unsubscribes."""
         return self._storage.subscribe(callback)
 
+    async def flush(self, resource_version: int | None = None) -> None:
+        """Return when a version (all up to now, when not given) survives a crash: what is answered must be durable.
+
+        Call it before any answer over the network, reads included; without storage on a disk it returns at once.
+        Raises ``InternalError`` when the storage had to withdraw it.
+        """
+        await self._storage.flush(resource_version)
+
     # Writing
 
     @contextmanager
