@@ -54,6 +54,14 @@ class SimulatedCluster:
             labels["topology.kubernetes.io/zone"] = zone
         return self.create("Node", name, namespace="", labels=labels, spec=spec)
 
+    def set_node(self, name, ready="True", cpu="4", reason="KubeletReady"):
+        """What a kubelet tells of its node; ``ready`` may be Unknown."""
+        now = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        node = self.store.get("Node", "", name)
+        condition = {"type": "Ready", "status": ready, "reason": reason, "lastTransitionTime": now}
+        status = {"allocatable": {"cpu": cpu}, "conditions": [condition]}
+        return self.store.update_status({**node, "status": status})
+
     def deployment(self, name, replicas=3, image="app:1", labels=None, **spec):
         labels = labels or {"app": name}
         return self.create("Deployment", name, spec={

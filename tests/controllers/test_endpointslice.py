@@ -268,3 +268,66 @@ def test_a_pods_heartbeat_looks_at_no_service(cluster):
     unready = {**pod, "status": {**pod["status"], "conditions": []}}
     change = Snapshot(cache, endpointslice.CONTROLLER.reads, {key: unready})
     assert len(endpointslice.reconcile(change, cluster.now).operations) == 1
+
+
+def auto(cluster, value="Auto", **spec):
+    made = service(cluster, **spec)
+    made["metadata"]["annotations"] = {"service.kubernetes.io/topology-mode": value}
+    cluster.store.update(made)
+    for name in ("n1", "n2", "n3"):
+        cluster.set_node(name)
+
+
+def hinted(cluster):
+    return [(e["zone"], e.get("hints", {}).get("forZones", [{"name": "-"}])[0]["name"]) for e in endpoints(cluster)]
+
+
+def told(cluster, reason):
+    return [(e["type"], e["message"]) for e in cluster.events(reason)]
+
+
+def test_auto_shares_endpoints_by_cpu_and_says_so_once(cluster):
+    auto(cluster)
+    cluster.deployment("web", 3)
+    cluster.settle()
+    assert sorted(hinted(cluster)) == [("zone-a", "zone-a"), ("zone-b", "zone-b"), ("zone-c", "zone-c")]
+    enabled = [("Normal", "Topology Aware Hints has been enabled, addressType: IPv4")]
+    assert told(cluster, "TopologyAwareHintsEnabled") == enabled
+    cluster.change("Deployment", "web", replicas=6)
+    cluster.settle()
+    assert len(hinted(cluster)) == 6
+    assert all(zone == hint for zone, hint in hinted(cluster))
+    assert told(cluster, "TopologyAwareHintsEnabled") == enabled
+
+
+def test_auto_with_too_few_endpoints_says_why_there_are_no_hints(cluster):
+    auto(cluster, trafficDistribution="PreferSameZone")
+    cluster.deployment("web", 2)
+    cluster.settle()
+    assert {hint for _, hint in hinted(cluster)} == {"-"}
+    why = "Insufficient number of endpoints (2 endpoints, 3 zones), addressType: IPv4"
+    assert ("Warning", why) in told(cluster, "TopologyAwareHintsDisabled")
+
+
+def test_a_zone_that_gets_ready_nodes_gets_its_share(cluster):
+    auto(cluster)
+    cluster.set_node("n3", "False")
+    cluster.deployment("web", 6)
+    cluster.settle()
+    assert {hint for _, hint in hinted(cluster)} == {"zone-a", "zone-b"}
+    cluster.set_node("n3", "True")
+    cluster.settle()
+    assert sorted(hint for _, hint in hinted(cluster)) == ["zone-a", "zone-a", "zone-b", "zone-b", "zone-c", "zone-c"]
+
+
+def test_taking_the_annotation_away_takes_the_hints_away(cluster):
+    auto(cluster)
+    cluster.deployment("web", 3)
+    cluster.settle()
+    made = cluster.store.get("Service", "default", "web")
+    made["metadata"]["annotations"] = {}
+    cluster.store.update(made)
+    cluster.settle()
+    assert {hint for _, hint in hinted(cluster)} == {"-"}
+    gone = ("Warning", "Topology Aware Hints has been disabled, addressType: IPv4")
+    assert gone in told(cluster, "TopologyAwareHintsDisabled")

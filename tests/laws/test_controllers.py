@@ -31,12 +31,14 @@ def workload(kind, **extra):
 
 
 def service(values):
-    kind, selector, ports, distribution = values
+    kind, selector, ports, distribution, mode = values
     spec = {"type": kind, "ports": [{"name": f"p{p}", "port": p, "targetPort": t} for p, t in ports]}
     if selector:
         spec["selector"] = selector
     if distribution:
         spec["trafficDistribution"] = distribution
+    if mode:
+        spec["annotations"] = {"service.kubernetes.io/topology-mode": mode}
     return ("Service", spec)
 
 
@@ -48,6 +50,7 @@ services = st.tuples(
         unique_by=lambda p: p[0],
     ),
     st.sampled_from((None, "PreferSameZone", "PreferSameNode")),
+    st.sampled_from((None, "Auto")),
 ).map(service)  # fmt: skip
 job_spec = {"parallelism": 2, "template": template({"app": "j"}, restartPolicy="Never")}
 workloads = st.one_of(
@@ -65,6 +68,7 @@ actions = st.lists(
         st.tuples(st.just("put"), st.integers(0, 3), workloads),
         st.tuples(st.just("delete"), st.integers(0, 3), st.sampled_from(("Background", "Foreground", "Orphan"))),
         st.tuples(st.just("node"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("health"), st.integers(0, 3), st.sampled_from(("True", "False", "Unknown"))),
         st.tuples(st.just("unready"), st.integers(0, 9), st.none()),
         st.tuples(st.just("settle"), st.none(), st.none()),
     ),
@@ -86,11 +90,12 @@ def play(cluster, steps):
 def _act(cluster, action, number, detail):
     store = cluster.store
     if action == "put":
-        kind, spec = detail
+        kind, spec = detail[0], copy.deepcopy(detail[1])
+        annotations = spec.pop("annotations", {})
         if store.find(kind, "default", f"x{number}") is None:
-            cluster.create(kind, f"x{number}", spec=copy.deepcopy(spec))
+            cluster.create(kind, f"x{number}", annotations=annotations, spec=spec)
         else:
-            cluster.change(kind, f"x{number}", **copy.deepcopy(spec))
+            cluster.change(kind, f"x{number}", **spec)
     elif action == "delete":
         for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service"):
             if store.find(kind, "default", f"x{number}") is not None:
@@ -98,8 +103,12 @@ def _act(cluster, action, number, detail):
     elif action == "node":
         if store.find("Node", "", f"n{number}") is None:
             cluster.node(f"n{number}", f"zone-{number % 2}" if detail else "")
+            cluster.set_node(f"n{number}")
         elif number:
             store.delete("Node", "", f"n{number}")
+    elif action == "health":
+        if store.find("Node", "", f"n{number}") is not None:
+            cluster.set_node(f"n{number}", detail)
     elif action == "unready":
         pods = [p for p in cluster.pods() if p.get("status", {}).get("podIP")]
         if pods:
@@ -113,6 +122,8 @@ def make():
     cluster = SimulatedCluster(admission=KubernetesAdmission(), settings=pool)
     cluster.node("n0", "zone-0")
     cluster.node("n1", "zone-1")
+    cluster.set_node("n0")
+    cluster.set_node("n1")
     return cluster
 
 
@@ -141,7 +152,7 @@ def test_the_order_of_waking_does_not_change_the_result(steps):
             if eager:
                 cluster.settle()
         cluster.settle()
-        if any(step[0] in ("unready", "delete", "settle", "node") for step in steps):
+        if any(step[0] in ("unready", "delete", "settle", "node", "health") for step in steps):
             # These act on what is there at the moment, which waking changes.
             return
         ends.append(summary(cluster))

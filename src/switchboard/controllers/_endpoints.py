@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from switchboard.api import selectors
-from switchboard.controllers import _pods
+from switchboard.controllers import _pods, _topology
 from switchboard.controllers._snapshot import Index, Key, Snapshot
 from switchboard.k8s import names, objects
 from switchboard.k8s.objects import Object, mapping, sequence, text
@@ -173,10 +173,8 @@ def endpoint(service: Object, pod: Object, node: Object | None, family: str) -> 
 
 def _hints(service: Object, zone: str | None, node: str) -> dict[str, Any]:
     """Hints that hold for the endpoint's own zone and node; the topology annotation switches them off."""
-    annotations = objects.annotations(service)
-    mode = annotations.get(names.TOPOLOGY_AWARE_HINTS, annotations.get(names.TOPOLOGY_MODE))
     wanted = objects.spec(service).get("trafficDistribution")
-    if mode in ("Auto", "auto") or wanted not in ("PreferClose", "PreferSameZone", "PreferSameNode"):
+    if _topology.enabled(service) or wanted not in ("PreferClose", "PreferSameZone", "PreferSameNode"):
         return {}
     hints: dict[str, Any] = {}
     if zone:
