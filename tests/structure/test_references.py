@@ -12,23 +12,27 @@ _SCRIPTS = Path(__file__).parents[2] / "scripts"
 _KEBAB = re.compile(r"(?:[a-z][a-z0-9]*|\{[a-z_]+\})(?:-(?:[a-z0-9]+|\{[a-z_]+\}))*\Z")
 
 
-@pytest.fixture
-def collect(monkeypatch):
-    monkeypatch.syspath_prepend(str(_SCRIPTS))
-    yield import_module("pages._references").collect
+@pytest.fixture(scope="module")
+def collect():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(_SCRIPTS))
+        yield import_module("pages._references").collect
     for name in [n for n in sys.modules if n == "pages" or n.startswith("pages.")]:
         del sys.modules[name]
 
 
-def test_references_are_kebab_case(repository, collect) -> None:
-    found = {reference.name for reference in collect(repository.root / "src/switchboard")}
+@pytest.fixture(scope="module")
+def found(repository, collect) -> set[str]:
+    return {reference.name for reference in collect(repository.root / "src/switchboard")}
+
+
+def test_references_are_kebab_case(found) -> None:
     assert len(found) > 50
     assert not sorted(name for name in found if not _KEBAB.match(name))
 
 
-def test_references_are_documented(repository, collect) -> None:
+def test_references_are_documented(repository, found) -> None:
     page = repository.files["docs/generated/errors.md"]
-    found = {reference.name for reference in collect(repository.root / "src/switchboard")}
     assert not sorted(name for name in found if f"| `{name}` |" not in page)
 
 
