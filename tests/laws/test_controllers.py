@@ -52,6 +52,17 @@ services = st.tuples(
     st.sampled_from((None, "PreferSameZone", "PreferSameNode")),
     st.sampled_from((None, "Auto")),
 ).map(service)  # fmt: skip
+addresses = st.lists(st.sampled_from(("192.0.2.1", "192.0.2.2", "2001:db8::1")), unique=True, max_size=3)
+
+
+def endpoints(values):
+    ready, port, label = values
+    subset = {"addresses": [{"ip": ip} for ip in ready], "ports": [{"port": port}]}
+    labels = {"endpointslice.kubernetes.io/skip-mirror": "true"} if label else {}
+    return ("Endpoints", {"subsets": [subset] if ready else [], "labels": labels})
+
+
+hand_made = st.tuples(addresses, st.sampled_from((80, 81)), st.booleans()).map(endpoints)
 job_spec = {"parallelism": 2, "template": template({"app": "j"}, restartPolicy="Never")}
 workloads = st.one_of(
     workload("Deployment"),
@@ -62,6 +73,7 @@ workloads = st.one_of(
     workload("DaemonSet"),
     st.just(("Job", job_spec)),
     services,
+    hand_made,
 )
 actions = st.lists(
     st.one_of(
@@ -87,17 +99,27 @@ def play(cluster, steps):
             continue
 
 
+def put_endpoints(cluster, name, subsets, labels):
+    found = cluster.store.find("Endpoints", "default", name)
+    if found is None:
+        cluster.create("Endpoints", name, labels=labels, subsets=subsets)
+    else:
+        cluster.store.update({**found, "metadata": {**found["metadata"], "labels": labels}, "subsets": subsets})
+
+
 def _act(cluster, action, number, detail):
     store = cluster.store
     if action == "put":
         kind, spec = detail[0], copy.deepcopy(detail[1])
         annotations = spec.pop("annotations", {})
-        if store.find(kind, "default", f"x{number}") is None:
+        if kind == "Endpoints":
+            put_endpoints(cluster, f"x{number}", **spec)
+        elif store.find(kind, "default", f"x{number}") is None:
             cluster.create(kind, f"x{number}", annotations=annotations, spec=spec)
         else:
             cluster.change(kind, f"x{number}", **spec)
     elif action == "delete":
-        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service"):
+        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service", "Endpoints"):
             if store.find(kind, "default", f"x{number}") is not None:
                 store.delete(kind, "default", f"x{number}", propagation_policy=detail)
     elif action == "node":
