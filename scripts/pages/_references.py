@@ -36,10 +36,17 @@ class _Taker:
     names: tuple[str, str] = ("reference", "message")
 
 
+# A finding, and an error on its way from a process of the cluster to the person.
+_OTHERS = {
+    "Finding": _Taker("Finding", -1, -1),
+    "Event": _Taker("MachineError", -1, -1, ("reference", "text")),
+}
+
+
 def collect(package: Path) -> list[Reference]:
     """Every reference below a package, sorted."""
     trees = {p.relative_to(package).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in package.rglob("*.py")}
-    shared = {name: _Taker(name, 0, 1) for name in ERRORS} | {"Finding": _Taker("Finding", -1, -1)}
+    shared = {name: _Taker(name, 0, 1) for name in ERRORS} | _OTHERS
     local = {path: _takers(tree, shared) for path, tree in trees.items()}
     for path, found in local.items():
         shared |= {n: t for n, t in found.items() if not n.startswith("_") and _is_method(trees[path], n)}
