@@ -69,7 +69,7 @@ class Matcher:
             case PodPeer():
                 name = named("pods", text(peer))
                 if name not in self.sets:
-                    picked = (p for p in self._index.subjects if self._index.picks(peer, p))
+                    picked = self._index.picked(peer).values()
                     self._put(name, (a for p in picked for a in p.addresses), text(peer))
                 yield (any_of(expression, [f"@{name}"]),)
             case NodePeer():

@@ -95,13 +95,20 @@ class PolicyIndex:
         self.namespaces = {n.name: n.labels for n in view.namespaces}
         self.pods = {p.key: p for p in view.pods}
         self.subjects = tuple(p for p in view.pods if not p.host_network)
+        self._residents: dict[str, list[Pod]] = {}
+        for pod in self.subjects:
+            self._residents.setdefault(pod.namespace, []).append(pod)
         self._pod_addresses = {a: p for p in reversed(self.subjects) for a in p.addresses}
         self._node_addresses = {a: n for n in reversed(view.nodes) for a in n.addresses}
         self._nodes = {n.name: n for n in view.nodes}
         # The order of evaluation within a tier; equal priorities are decided by name, so that every node agrees.
-        self._ordered = tuple(sorted(view.policies, key=lambda p: (p.priority, p.key)))
+        self._speaking: dict[tuple[Direction, Tier, str], list[Policy]] = {}
+        for policy in sorted(view.policies, key=lambda p: (p.priority, p.key)):
+            for direction in Direction:
+                if policy.rules(direction) is not None:
+                    self._speaking.setdefault((direction, policy.tier, policy.namespace), []).append(policy)
         self._about: dict[tuple[str, Direction, Tier], tuple[Policy, ...]] = {}
-        self._picked: dict[tuple[PodPeer, str], bool] = {}
+        self._picked: dict[PodPeer, dict[str, Pod]] = {}
 
     def end(self, name: str, family: int = 0) -> End | None:
         """The end that ``namespace/name`` or an address stands for; None for what is neither, or has no address."""
@@ -127,21 +134,23 @@ class PolicyIndex:
         key = (pod.key, direction, tier)
         found = self._about.get(key)
         if found is None:
-            about = (p for p in self._ordered if p.tier is tier and p.rules(direction) is not None)
+            space = pod.namespace if tier is Tier.NETWORK_POLICY else ""
+            about = self._speaking.get((direction, tier, space), ())
             found = self._about[key] = tuple(p for p in about if self.picks(p.subject, pod))
         return found
 
     def picks(self, peer: PodPeer, pod: Pod) -> bool:
         """Whether a selection includes a pod; it never includes one in the host's network."""
-        key = (peer, pod.key)
-        found = self._picked.get(key)
+        return pod.key in self.picked(peer)
+
+    def picked(self, peer: PodPeer) -> dict[str, Pod]:
+        """The pods that a selection includes, by key."""
+        found = self._picked.get(peer)
         if found is None:
-            found = self._picked[key] = (
-                not pod.host_network
-                and peer.namespace in ("", pod.namespace)
-                and selects(peer.namespaces, self.namespaces.get(pod.namespace, {}))
-                and selects(peer.pods, pod.labels)
-            )
+            spaces = (peer.namespace,) if peer.namespace else tuple(self._residents)
+            within = (s for s in spaces if selects(peer.namespaces, self.namespaces.get(s, {})))
+            residents = (p for s in within for p in self._residents.get(s, ()))
+            found = self._picked[peer] = {p.key: p for p in residents if selects(peer.pods, p.labels)}
         return found
 
     def decide(
