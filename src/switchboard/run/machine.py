@@ -24,7 +24,7 @@ from switchboard.run import control, kubelet, progress, runtime
 from switchboard.run.home import Home, locate
 from switchboard.run.population import populate
 from switchboard.run.runtime import Runtime
-from switchboard.run.supervisor import Launch, State, start
+from switchboard.run.supervisor import Launch, State, release_signals, start
 from switchboard.serve.channel import Channel, ChannelError
 from switchboard.serve.control_socket import ask_for_namespace
 from switchboard.serve.outside import RequestPlan, measure
@@ -45,12 +45,14 @@ class Start:
         self._status: int | None = None
 
     def events(self) -> Iterator[Event]:
-        """Progress until the last process of the cluster has closed its end."""
+        """Progress until the last process of the cluster has closed its end; from here on Ctrl-C is heard."""
+        release_signals()
         with open(self._reader, "rb") as stream:
             yield from progress.read(stream)
 
     def wait(self) -> int:
         """Blocks until the supervisor has ended, then removes what it may have left."""
+        release_signals()
         if self._status is None:
             _, status = os.waitpid(self._pid, 0)
             self._status = os.waitstatus_to_exitcode(status)
@@ -99,7 +101,8 @@ class LocalMachine:
         pid, reader = start(launch, began)
         if attached:
             for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.default_int_handler)
+                # As Ctrl-C, for which asyncio has a handler of its own at times.
+                signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
         return Start(launch.home, pid, reader)
 
     def stop(self, name: str) -> bool:
@@ -286,8 +289,9 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def _clean(home: Home) -> None:
     """Waits for the last process of the cluster, then for the host's link to go, and removes the directory."""
     home.wait_until_dead()
-    link = Path("/sys/class/net", host_link(home.path.name))
+    link = host_link(home.path.name)
     deadline = time.monotonic() + _STOP_SECONDS
-    while link.exists() and time.monotonic() < deadline:
+    # Asked of the kernel: /sys may show another network than this process is in.
+    while any(name == link for _, name in socket.if_nameindex()) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     home.remove()

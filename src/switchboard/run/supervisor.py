@@ -92,10 +92,18 @@ def start(launch: Launch, started: float) -> tuple[int, int]:
     """Forks the supervisor; returns its process id and the descriptor to read progress from.
 
     ``started`` is the monotonic time from which progress counts.
+    Signals that end a command are blocked when this returns, for a caller who must first be able to end the cluster:
+    ``release_signals`` lets them through.
     Raises MachineError ``already-running``.  The caller must be single-threaded.
     """
-    lock = launch.home.acquire()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        lock = launch.home.acquire()
+    except BaseException:
+        release_signals()
+        raise
     reader, writer = os.pipe()
+    front = os.getpid()
     pid = os.fork()
     if pid:
         os.close(writer)
@@ -105,7 +113,7 @@ def start(launch: Launch, started: float) -> tuple[int, int]:
     status = 3
     progress = Progress(writer, started)
     try:
-        status = _supervise(launch, progress)
+        status = _supervise(launch, progress, front)
     except BaseException as error:  # noqa: BLE001 - the front must learn of it; the process ends here
         progress.failed(error)
     finally:
@@ -113,7 +121,12 @@ def start(launch: Launch, started: float) -> tuple[int, int]:
         os._exit(status)
 
 
-def _supervise(launch: Launch, progress: Progress) -> int:
+def release_signals() -> None:
+    """Lets the signals through that ``start`` has blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _supervise(launch: Launch, progress: Progress, front: int) -> int:
     os.setsid()
     netns.name_process("swb-supervisor")
     _detach_output(launch.home.log / "supervisor.log")
@@ -125,12 +138,16 @@ def _supervise(launch: Launch, progress: Progress) -> int:
     runtimes.enter(launch.runtime, os.getuid(), os.getgid())
     if launch.attached:
         netns.die_with_parent(signal.SIGTERM)
+        if os.getppid() != front:
+            return 3  # it has died before the kernel was asked to tell
     user = os.open("/proc/self/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # init must not lose the word to end before it can hear it
     init = os.fork()
     if init == 0:
         os.close(keep)
         os.close(signature)
         _run_init(launch, progress, {n: s.fileno() for n, s in listeners.items()}, (host, user, alive))
+    release_signals()
     os.close(alive)
     for listener in listeners.values():
         listener.close()
@@ -138,11 +155,12 @@ def _supervise(launch: Launch, progress: Progress) -> int:
 
 
 def _notice_signals() -> int:
-    """From now on signals wake whoever reads the descriptor that is returned."""
+    """From now on signals, those blocked so far included, wake whoever reads the descriptor that is returned."""
     stop, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
+    release_signals()
     return stop
 
 
@@ -237,6 +255,7 @@ def _fork(child: Child, parts: Parts, log: Path, other_end: socket.socket) -> in
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        release_signals()
         _detach_output(log)
         child(parts)
         status = 0
