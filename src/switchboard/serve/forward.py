@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 _CHUNK = 65536
+_RESET = struct.pack("ii", 1, 0)  # linger for no time: close(2) drops the connection
 Connect = Callable[[], Awaitable[socket.socket]]
 
 
@@ -36,7 +38,9 @@ class Forward:
         try:
             far_reader, far_writer = await asyncio.open_connection(sock=await self._connect())
         except OSError:
-            writer.transport.abort()  # the client sees a reset, as from a port where nobody listens
+            # The client sees a reset, as from a port where nobody listens; an end would look like an empty answer.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
             return
         await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
         far_writer.close()
