@@ -52,6 +52,12 @@ services = st.tuples(
     st.sampled_from((None, "PreferSameZone", "PreferSameNode")),
     st.sampled_from((None, "Auto")),
 ).map(service)  # fmt: skip
+def cron_job(values):
+    schedule, policy = values
+    spec = {"template": template({"app": "j"}, restartPolicy="Never")}
+    return ("CronJob", {"schedule": schedule, "concurrencyPolicy": policy, "jobTemplate": {"spec": spec}})
+
+
 addresses = st.lists(st.sampled_from(("192.0.2.1", "192.0.2.2", "2001:db8::1")), unique=True, max_size=3)
 
 
@@ -64,6 +70,9 @@ def endpoints(values):
 
 hand_made = st.tuples(addresses, st.sampled_from((80, 81)), st.booleans()).map(endpoints)
 job_spec = {"parallelism": 2, "template": template({"app": "j"}, restartPolicy="Never")}
+cron_jobs = st.tuples(
+    st.sampled_from(("* * * * *", "@hourly", "never")), st.sampled_from(("Allow", "Forbid", "Replace"))
+)
 workloads = st.one_of(
     workload("Deployment"),
     workload("Deployment", strategy={"type": "Recreate"}),
@@ -74,6 +83,7 @@ workloads = st.one_of(
     st.just(("Job", job_spec)),
     services,
     hand_made,
+    cron_jobs.map(cron_job),
 )
 actions = st.lists(
     st.one_of(
@@ -82,6 +92,8 @@ actions = st.lists(
         st.tuples(st.just("node"), st.integers(0, 3), st.booleans()),
         st.tuples(st.just("health"), st.integers(0, 3), st.sampled_from(("True", "False", "Unknown"))),
         st.tuples(st.just("unready"), st.integers(0, 9), st.none()),
+        st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from(("Succeeded", "Failed"))),
+        st.tuples(st.just("wait"), st.sampled_from((1, 70, 4000)), st.none()),
         st.tuples(st.just("settle"), st.none(), st.none()),
     ),
     max_size=8,
@@ -119,7 +131,7 @@ def _act(cluster, action, number, detail):
         else:
             cluster.change(kind, f"x{number}", **spec)
     elif action == "delete":
-        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service", "Endpoints"):
+        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service", "Endpoints", "CronJob"):
             if store.find(kind, "default", f"x{number}") is not None:
                 store.delete(kind, "default", f"x{number}", propagation_policy=detail)
     elif action == "node":
@@ -135,6 +147,13 @@ def _act(cluster, action, number, detail):
         pods = [p for p in cluster.pods() if p.get("status", {}).get("podIP")]
         if pods:
             cluster.set_ready(pods[number % len(pods)], False)
+    elif action == "end":
+        pods = [p for p in cluster.pods() if p.get("status", {}).get("podIP")]
+        if pods:
+            pod = pods[number % len(pods)]
+            store.update_status({**pod, "status": {**pod["status"], "phase": detail}})
+    elif action == "wait":
+        cluster.wait(number)
     else:
         cluster.settle()
 
@@ -174,7 +193,7 @@ def test_the_order_of_waking_does_not_change_the_result(steps):
             if eager:
                 cluster.settle()
         cluster.settle()
-        if any(step[0] in ("unready", "delete", "settle", "node", "health") for step in steps):
+        if any(step[0] in ("unready", "delete", "settle", "node", "health", "end", "wait") for step in steps):
             # These act on what is there at the moment, which waking changes.
             return
         ends.append(summary(cluster))

@@ -36,6 +36,7 @@ from switchboard.run.population import now
 from switchboard.run.progress import Progress
 from switchboard.run.publishing import Publisher
 from switchboard.run.supervisor import Parts
+from switchboard.run.time_zones import time_zone
 from switchboard.serve.channel import Channel
 from switchboard.serve.control_socket import serve_questions
 from switchboard.view.build import build
@@ -72,7 +73,7 @@ class Control:
             discover(),
             clock=now,
             effects={IssueCertificate: Issuer(self.authority, self.store, now)},
-            settings={"load-balancer-pool": (ranges.load_balancers,)},
+            settings={"load-balancer-pool": (ranges.load_balancers,), "time-zones": time_zone},
         )
         events = EventRecorder(self.store, now)
         self.pods = Pods(self.store, self.channel, self.nodes, events)
