@@ -30,3 +30,7 @@ picture: setup
 
 generate: setup
 	@.venv/bin/python scripts/generate.py
+
+# Plays recorded cases of one area: make cases AREA=proxy [CASES=DIR]
+cases: setup
+	@.venv/bin/python scripts/cases/$(AREA).py $(CASES)

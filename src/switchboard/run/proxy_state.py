@@ -1,6 +1,6 @@
-"""One node's proxy, fed by a file: reads a state, programs nftables in this network namespace, and stays up.
+"""One node's proxy, fed by a file: reads a state, programs this network namespace, answers health checks, stays up.
 
-``python -m switchboard.run.proxy_state --state FILE [--ack FILE]``.
+``python -m switchboard.run.proxy_state --state FILE [--ack FILE] [--mode MODE]``.
 In goes a JSON file with generation, node, nodes, services and endpointSlices, replaced by rename whenever it changes;
 out come the tables of the proxy, and the generation that has been applied in the file of ``--ack``.
 Without ``--ack`` it programs the state once and ends.  Called by packet laboratories that compare proxies.
@@ -9,8 +9,11 @@ Without ``--ack`` it programs the state once and ends.  Called by packet laborat
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,21 @@ from switchboard.apply.conntrack import Conntrack, KernelConntrack
 from switchboard.apply.nft import KernelNft, Nft
 from switchboard.base.discovery import load
 from switchboard.base.errors import SwitchboardError
+from switchboard.compile.health import PORT, Answer, Progress, health_checks, healthy, proxy_answer
 from switchboard.compile.modes._mode import DetectLocal, Mode, ProxyOptions
 from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.k8s import names
 from switchboard.rules.nft import Ruleset
 from switchboard.rules.nft_difference import difference, replacement
+from switchboard.serve.health import HealthServers, listen
 from switchboard.view.build import build
 from switchboard.view.model import View
 
 _SERVICE_CIDRS = ["10.96.0.0/12", "fd00:10:96::/112"]
 _POLL_SECONDS = 0.02
+#: Seconds after which a sync that failed is tried again (K101); a change that waits twice as long is a fault.
+SYNC_PERIOD = 30.0
+MODES = ("nftables",)
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -80,20 +88,81 @@ class Applied(msgspec.Struct, frozen=True):
     """What the node has been brought to."""
 
     view: View
-    rules: Ruleset
+    rules: Any
 
 
 def program(state: State, before: Applied | None, nft: Nft, conntrack: Conntrack | None = None) -> Applied:
-    """Bring the kernel from ``before`` (None: unknown) to the rules of the state, then forget stale UDP flows."""
+    """Bring the kernel from ``before`` (None: unknown) to the nftables of the state, then forget stale UDP flows."""
+
+    def tell(old: Ruleset | None, new: Ruleset) -> None:
+        nft.apply((replacement(new) if old is None else difference(old, new)).render())
+
+    return sync(state, before, _mode("nftables"), tell, conntrack)
+
+
+def sync(
+    state: State, before: Applied | None, mode: Mode, tell: Callable[[Any, Any], None], conntrack: Conntrack | None
+) -> Applied:
+    """One sync in a proxy mode; ``tell`` takes the rules before (None: unknown) and after to the kernel."""
     view, _ = build(objects(state))
-    mode: Mode = load("switchboard.compile.modes", "nftables", "MODE")
-    rules: Ruleset
     rules, _ = mode.compile(view, state.node["name"], options(state.node))
-    transaction = replacement(rules) if before is None else difference(before.rules, rules)
-    nft.apply(transaction.render())
+    tell(before.rules if before else None, rules)
     if conntrack and udp_endpoints_changed(before.view if before else None, view):
         conntrack.forget(stale_flows(view, conntrack.udp_flows()))
     return Applied(view, rules)
+
+
+def _mode(name: str) -> Mode:
+    mode: Mode = load("switchboard.compile.modes", name, "MODE")
+    return mode
+
+
+class Proxy:
+    """The program between two generations: what has been applied, and the servers for health."""
+
+    def __init__(self, mode: Mode, clock: Callable[[], float] = time.time) -> None:
+        self.mode, self.clock = mode, clock
+        self.applied: Applied | None = None
+        self.progress = Progress()
+        self.servers = HealthServers(lambda: healthy(self.progress, self.clock(), SYNC_PERIOD))
+        self._nft, self._conntrack = KernelNft(), KernelConntrack()
+
+    async def take(self, state: State) -> None:
+        """Bring the node to a state, then tell load balancers (K114); answers go on meanwhile."""
+        self.progress = msgspec.structs.replace(self.progress, waiting=self.clock())
+        self.applied = await asyncio.to_thread(self._program, state)
+        self.progress = Progress(updated=self.clock())
+        primary = "node-port-primary-address" in self.mode.features
+        checks = health_checks(self.applied.view, state.node["name"], options(state.node), primary=primary)
+        for finding in await self.servers.update(checks):
+            sys.stderr.write(f"{finding.object}: {finding.message}\n")
+
+    def _program(self, state: State) -> Applied:
+        return program(state, self.applied, self._nft, self._conntrack)
+
+    def answer(self, path: str) -> Answer | None:
+        """The proxy's own health."""
+        progress = dict.fromkeys((4, 6), self.progress)
+        return proxy_answer(path, progress, self.clock(), sync_period=SYNC_PERIOD)
+
+
+async def follow(proxy: Proxy, path: Path, ack: Path | None) -> int:
+    """Take each generation of the file; without ``ack`` the first one only.  Never returns otherwise."""
+    generation = -1
+    if ack:
+        with contextlib.suppress(OSError):
+            await listen(("0.0.0.0", PORT), proxy.answer)
+    while True:
+        state = msgspec.json.decode(path.read_bytes(), type=State)
+        if state.generation != generation:
+            await proxy.take(state)
+            generation = state.generation
+            if ack is None:
+                return 0
+            temporary = ack.with_suffix(".new")
+            temporary.write_text(str(generation))
+            temporary.replace(ack)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def main() -> int:
@@ -101,24 +170,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--ack", type=Path)
+    parser.add_argument("--mode", choices=MODES, default=MODES[0])
     arguments = parser.parse_args()
-    nft, conntrack, generation = KernelNft(), KernelConntrack(), -1
-    applied: Applied | None = None
-    while True:
-        state = msgspec.json.decode(arguments.state.read_bytes(), type=State)
-        if state.generation != generation:
-            try:
-                applied = program(state, applied, nft, conntrack)
-            except SwitchboardError as error:
-                sys.stderr.write(f"{error}\n")
-                return error.exit_code
-            generation = state.generation
-            if arguments.ack is None:
-                return 0
-            temporary = arguments.ack.with_suffix(".new")
-            temporary.write_text(str(generation))
-            temporary.replace(arguments.ack)
-        time.sleep(_POLL_SECONDS)
+    try:
+        return asyncio.run(follow(Proxy(_mode(arguments.mode)), arguments.state, arguments.ack))
+    except SwitchboardError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 if __name__ == "__main__":

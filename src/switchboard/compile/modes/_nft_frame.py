@@ -14,6 +14,7 @@ import msgspec
 
 from switchboard.base.findings import Finding, Severity
 from switchboard.compile.modes._mode import DetectLocal, ProxyOptions
+from switchboard.compile.node_ports import accepting, limits
 from switchboard.rules.nft import Chain, Hook, Rule, Set
 from switchboard.rules.nft_statement import (
     Action,
@@ -172,7 +173,7 @@ def fixed_chains(frame: Frame, view: View, options: ProxyOptions, *, listed: boo
         else (local, any_of(words.daddr, [_LOOPBACK[words.family]], negate=True))
     )
     in_cluster = any_of(words.daddr, ["@cluster-ips"])
-    ranges = collapsed(words.family, view.network.service_cidrs)
+    unused = collapsed(words.family, view.network.service_cidrs)
     services = [
         *_cluster_masquerade(frame, in_cluster, options),
         rule(VerdictMap(words.service, "service-ips")),
@@ -185,7 +186,7 @@ def fixed_chains(frame: Frame, view: View, options: ProxyOptions, *, listed: boo
         "services": chain(*services),
         "cluster-ips-check": chain(
             rule(in_cluster, Reject(), comment="a port that the Service does not have"),
-            *([rule(any_of(words.daddr, ranges), DROP, comment="an address that no Service has")] if ranges else []),
+            *([rule(any_of(words.daddr, unused), DROP, comment="an address that no Service has")] if unused else []),
         ),
         "service-endpoints-check": chain(rule(VerdictMap(words.service, "no-endpoint-services"))),
         "nodeport-endpoints-check": chain(rule(*node_address, VerdictMap(words.node_port, "no-endpoint-nodeports"))),
@@ -224,25 +225,19 @@ def empty_sets(family: int) -> dict[str, Set]:
 
 def node_port_ips(family: int, node: Node, options: ProxyOptions) -> tuple[frozenset[str] | None, tuple[Finding, ...]]:
     """The addresses that answer NodePorts, None for every local one except loopback (K73, K75, K76)."""
-    mine = addresses_of(node.addresses, family)
-    wanted = options.node_port_addresses or ("primary",)
-    if wanted == ("primary",):
-        return frozenset(mine[:1]), ()
-    ranges = [ipaddress.ip_network(r, strict=False) for r in addresses_of(wanted, family) if "/" in r]
-    if not ranges or any(r.prefixlen == 0 for r in ranges):
-        return None, ()
+    accepted = accepting(family, node, options, primary=True)
     findings = tuple(
         Finding(
             reference="nodeport-on-loopback",
             message=f"NodePorts do not answer on {r}: the nftables mode never serves loopback.",
             severity=Severity.WARNING,
         )
-        for r in ranges
-        if r.is_loopback
+        for r in limits(family, options)
+        if accepted is not None and ipaddress.ip_network(r, strict=False).is_loopback
     )
-    useful = [r for r in ranges if not r.is_loopback]
-    candidates = {*mine, *addresses_of(options.local_addresses, family)}
-    return frozenset(a for a in candidates if any(ipaddress.ip_address(a) in r for r in useful)), findings
+    if accepted is None:
+        return None, findings
+    return frozenset(a for a in accepted if not ipaddress.ip_address(a).is_loopback), findings
 
 
 def _balance_key(words: Words, protocol: str, *, node_port: bool) -> tuple[str, ...]:
