@@ -32,7 +32,8 @@ def switchboard(*words: str, environment: dict[str, str]) -> str:
 def request(port: int, authority: str) -> None:
     """One verified request; raises unless a pod answers it."""
     context = ssl.create_default_context(cafile=authority)
-    with socket.create_connection(("127.0.0.1", port), 10) as plain, context.wrap_socket(plain, server_hostname=HOST) as tls:
+    plain = socket.create_connection(("127.0.0.1", port), 10)
+    with plain, context.wrap_socket(plain, server_hostname=HOST) as tls:
         tls.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: tls.recv(65536), b""))
     if not answer.startswith(b"HTTP/1.1 200") or b'"pod"' not in answer:
