@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from switchboard.run.machine import LocalMachine
+from switchboard.trace.path import trace
+from switchboard.trace.request import OutsideRequest, PodRequest
+from switchboard.trace.result import Verdict
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -102,6 +105,8 @@ def cluster(tmp_path_factory):
 def test_pods_reach_what_policies_allow(cluster, source, pod, port, allowed):
     address = cluster.pod(pod).addresses[0]
     assert cluster.reaches(source, address, port, expected=allowed) is allowed
+    path = trace(cluster.view, PodRequest(pod=source, url=f"{address}:{port}"))
+    assert path.verdict is (Verdict.ANSWERED if allowed else Verdict.DROPPED)
 
 
 def test_the_own_node_always_gets_in_and_another_one_does_not(cluster):
@@ -121,6 +126,8 @@ def test_blocks_see_the_real_client_through_a_load_balancer_with_the_local_polic
     front = cluster.service("shop/front", "load_balancer_ips")
     assert cluster.reaches("client-1", front, 80, expected=True)
     assert not cluster.reaches("client-2", front, 80, expected=False)
+    for client, verdict in (("203.0.113.10", Verdict.ANSWERED), ("203.0.113.11", Verdict.DROPPED)):
+        assert trace(cluster.view, OutsideRequest(url=f"http://{front}/", client=client)).verdict is verdict
 
 
 def test_a_pod_does_not_become_an_outside_user_by_going_through_the_load_balancer(cluster):

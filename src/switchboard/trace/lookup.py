@@ -16,6 +16,7 @@ from switchboard.trace.request import canonical_address
 from switchboard.trace.route import RouteTable
 from switchboard.view.model import View
 from switchboard.view.node import Node, Pod
+from switchboard.view.policy_decision import PolicyIndex
 from switchboard.view.route import Gateway
 from switchboard.view.service import ServicePort
 
@@ -49,6 +50,7 @@ class Lookup:
         self.services: dict[str, list[ServicePort]] = {}
         self.node_addresses: dict[str, Node] = {a: n for n in view.nodes for a in n.addresses}
         self.pod_addresses: dict[str, Pod] = {a: p for p in view.pods if not p.host_network for a in p.addresses}
+        self.policies = PolicyIndex(view)
         self.gateways: dict[str, Gateway] = {g.service: g for g in view.gateways if g.service}
         self.routes: dict[str, RouteTable] = {g.name: RouteTable(_served(g)) for g in view.gateways}
         self.balanced: dict[str, list[ServicePort]] = {}

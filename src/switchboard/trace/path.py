@@ -3,7 +3,7 @@
 Comes in: a ``View`` (or a ``Lookup`` over it, for many requests) and a request.  Goes out: a ``Path``.
 Called by the ``trace`` command and the demo.  Names: ``trace.name``; one node's rules: ``trace.node``; the gateway:
 ``trace.gateway``.  What the view does not decide ends as UNKNOWN with the reason; nothing is guessed.
-NetworkPolicies are no part of the view yet, so that a path says nothing about them.
+Policies (``trace.policy``) are a hop where they have a say about a connection.
 Probabilities are those of a new connection of a client without history (no affinity entry, no cookie but those given).
 """
 
@@ -19,6 +19,7 @@ from switchboard.trace.gateway import HttpRequest, answered, serve
 from switchboard.trace.lookup import Destination, Entry, Lookup
 from switchboard.trace.name import Resolved, resolve_in_cluster, resolve_outside
 from switchboard.trace.node import Ruling, Source, rule
+from switchboard.trace.policy import Judgement, judge, policy_hop
 from switchboard.trace.request import OutsideRequest, PodRequest, Url, canonical_address, parse_url
 from switchboard.trace.result import ONE, Choice, Hop, HopKind, Outcome, Path, Stretch, Verdict, finish, shares
 from switchboard.trace.route import plain_host
@@ -41,6 +42,8 @@ class _Asked(msgspec.Struct, frozen=True):
     begin: Hop
 
 
+# What the gateway answers when it cannot connect to a pod.
+_UPSTREAM_FAILS = 503
 # The other two kinds show in the hop before.
 _KINDS = {Destination.NODE_PORT: "NodePort of ", Destination.EXTERNAL_IP: "externalIP of "}
 
@@ -175,21 +178,40 @@ def _through_nodes(asked: _Asked, entry: Entry, nodes: tuple[Node, ...], lookup:
     source, client = _source(asked, entry)
     each = Fraction(1, len(nodes))
     rulings = [(n, rule(entry, n, source, client)) for n in nodes]
+    chosen: list[tuple[str, Fraction]] = []
     reached: dict[Endpoint, Fraction] = {}
     via: dict[str, dict[str, None]] = {}
+    judged: list[tuple[Judgement, Fraction]] = []
     ends: list[Outcome] = []
     for node, ruling in rulings:
         if ruling.end:
             ends.append(msgspec.structs.replace(ruling.end, probability=each))
             via.setdefault(ruling.end.verdict.value, {})[node.name] = None
         for endpoint in ruling.endpoints:
-            reached[endpoint] = reached.get(endpoint, Fraction(0)) + each / len(ruling.endpoints)
+            share = each / len(ruling.endpoints)
+            chosen.append((_label(endpoint), share))
             via.setdefault(_label(endpoint), {})[node.name] = None
-    hop = _node_hop(entry, rulings, shares([*((_label(e), p) for e, p in reached.items()), *_ended(ends)]), via)
+            masked = node if ruling.masquerade else None
+            judgement = judge(lookup, asked.pod or client, endpoint, asked.protocol, via=masked)
+            judged.append((judgement, share))
+            if judgement.allowed:
+                reached[endpoint] = reached.get(endpoint, Fraction(0)) + share
+    hop = _node_hop(entry, rulings, shares([*chosen, *_ended(ends)]), via)
+    hops = tuple(filter(None, (hop, policy_hop(judged))))
+    ends += _kept_out(judged)
     if not reached:
-        return Stretch((hop,), tuple(ends))
+        return Stretch(hops, tuple(ends))
     rest = _arrive(asked, entry.port, reached, lookup)
-    return Stretch((hop, *rest.hops), (*rest.outcomes, *ends))
+    return Stretch((*hops, *rest.hops), (*rest.outcomes, *ends))
+
+
+def _kept_out(judged: list[tuple[Judgement, Fraction]]) -> list[Outcome]:
+    """How those connections end that policies do not allow, one outcome for each judgement."""
+    total: dict[Judgement, Fraction] = {}
+    for judgement, share in judged:
+        if not judgement.allowed:
+            total[judgement] = total.get(judgement, Fraction(0)) + share
+    return [judgement.end(share) for judgement, share in total.items()]
 
 
 def _source(asked: _Asked, entry: Entry) -> tuple[Source, str]:
@@ -261,11 +283,33 @@ def _arrive(asked: _Asked, port: ServicePort, reached: dict[Endpoint, Fraction],
     wrong = _wrong_scheme(asked, port, gateway)
     if wrong:
         return Stretch((hop,), (msgspec.structs.replace(wrong, probability=total),))
-    stretch = serve(gateway, asked.http, lookup)
+    stretch = _upstream(serve(gateway, asked.http, lookup), {e: p / total for e, p in reached.items()}, lookup)
     outcomes = stretch.outcomes
     if total != ONE:
         outcomes = tuple(msgspec.structs.replace(o, probability=o.probability * total) for o in outcomes)
     return Stretch((hop, *stretch.hops), outcomes)
+
+
+def _upstream(stretch: Stretch, gateways: dict[Endpoint, Fraction], lookup: Lookup) -> Stretch:
+    """The stretch of a gateway with what policies do to its own connections to pods."""
+    judged: list[tuple[Judgement, Fraction]] = []
+    outcomes: list[Outcome] = []
+    for outcome in stretch.outcomes:
+        if outcome.target is None:
+            outcomes.append(outcome)
+            continue
+        target = Endpoint(outcome.target.address, outcome.target.port, pod=outcome.target.pod)
+        mine = [
+            (judge(lookup, lookup.pods.get(g.pod) or g.address, target, "TCP"), outcome.probability * share)
+            for g, share in gateways.items()
+        ]
+        judged += mine
+        allowed = sum((share for judgement, share in mine if judgement.allowed), Fraction(0))
+        if allowed:
+            outcomes.append(msgspec.structs.replace(outcome, probability=allowed))
+        outcomes += (msgspec.structs.replace(o, status=_UPSTREAM_FAILS) for o in _kept_out(mine))
+    hop = policy_hop(judged, "connections of the gateway")
+    return Stretch((*stretch.hops, *((hop,) if hop else ())), tuple(outcomes))
 
 
 def _wrong_scheme(asked: _Asked, port: ServicePort, gateway: Gateway) -> Outcome | None:
@@ -292,10 +336,13 @@ def _headless(asked: _Asked, ports: tuple[ServicePort, ...], lookup: Lookup) -> 
         reason = f"A headless Service translates no ports, and port {asked.url.port} is not one of {service}: {known}."
         return Stretch((), (Outcome(verdict=Verdict.UNKNOWN, reason=reason, hint="Ask for the pod's own port."),))
     each = Fraction(1, len(listening))
-    outcomes = tuple(answered(e, p, lookup, each) for e, p in listening.values())
+    judged = [(judge(lookup, asked.pod or asked.client, e, asked.protocol), each) for e, _ in listening.values()]
+    pairs = zip(listening.values(), judged, strict=True)
+    outcomes = tuple(answered(e, p, lookup, each) for (e, p), (judgement, _) in pairs if judgement.allowed)
     choices = tuple(Choice(_label(e), each, e.address) for e, _ in listening.values())
     why = "one address for each ready pod; the client takes one of them"
-    return Stretch((Hop(kind=HopKind.PODS, name="pods", what="reached directly", why=why, choices=choices),), outcomes)
+    hop = Hop(kind=HopKind.PODS, name="pods", what="reached directly", why=why, choices=choices)
+    return Stretch(tuple(filter(None, (hop, policy_hop(judged)))), (*outcomes, *_kept_out(judged)))
 
 
 def _wanted(asked: _Asked) -> tuple[int, str]:
@@ -315,7 +362,7 @@ def _no_entry(asked: _Asked, address: str, lookup: Lookup) -> Outcome:
         return Outcome(verdict=Verdict.UNREACHABLE, reason=reason, hint=f"Published there: {published}.")
     pod = lookup.pod_addresses.get(address)
     if asked.pod and pod:
-        return _pod_directly(asked, pod, address, lookup)
+        return _pod_directly(asked, asked.pod, pod, address, lookup)
     if address in lookup.node_addresses:
         name = lookup.node_addresses[address].name
         reason = f"No Service has NodePort {port}; what listens on node {name} itself is not known."
@@ -330,9 +377,13 @@ def _no_entry(asked: _Asked, address: str, lookup: Lookup) -> Outcome:
     return Outcome(verdict=Verdict.UNKNOWN, reason=reason, hint="Check the address.")
 
 
-def _pod_directly(asked: _Asked, pod: Pod, address: str, lookup: Lookup) -> Outcome:
+def _pod_directly(asked: _Asked, source: Pod, pod: Pod, address: str, lookup: Lookup) -> Outcome:
+    endpoint = Endpoint(address, asked.url.port, node=pod.node, pod=pod.key)
+    judgement = judge(lookup, source, endpoint, asked.protocol)
+    if not judgement.allowed and source.key != pod.key:
+        return judgement.end(ONE)
     declared = any((p.number, p.protocol) == _wanted(asked) for p in pod.ports)
     if not declared:
         reason = f"Pod {pod.key} declares no port {asked.protocol} {asked.url.port}; whether it listens is not known."
         return Outcome(verdict=Verdict.UNKNOWN, reason=reason)
-    return answered(Endpoint(address, asked.url.port, node=pod.node, pod=pod.key), None, lookup, ONE)
+    return answered(endpoint, None, lookup, ONE)

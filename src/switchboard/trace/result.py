@@ -24,6 +24,7 @@ class HopKind(StrEnum):
     NAME = "name"
     LOAD_BALANCER = "load balancer"
     NODE = "node"
+    POLICY = "policy"
     GATEWAY = "gateway"
     TLS = "tls"
     ROUTE = "route"
