@@ -96,6 +96,36 @@ class BadRequest(ApiError):
     code, reason = 400, "BadRequest"
 
 
+class Unauthorized(ApiError):
+    """Nobody knows who asks."""
+
+    code, reason = 401, "Unauthorized"
+
+
+class NotAcceptable(ApiError):
+    """The answer cannot be given in any form that was asked for."""
+
+    code, reason = 406, "NotAcceptable"
+
+
+class RequestEntityTooLarge(ApiError):
+    """The body is larger than the server reads."""
+
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is in a form that the server does not read."""
+
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class TooManyRequests(ApiError):
+    """Not now: the server is busy, or a disruption budget does not allow it."""
+
+    code, reason = 429, "TooManyRequests"
+
+
 class Forbidden(ApiError):
     """The request is understood and refused."""
 

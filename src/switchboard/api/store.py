@@ -45,6 +45,7 @@ from switchboard.k8s.objects import (
 )
 
 STATUS, FINALIZE, BINDING = "status", "finalize", "binding"
+EPHEMERAL_CONTAINERS, RESIZE = "ephemeralcontainers", "resize"
 # Named here because the method ``list`` hides the builtin within the class.
 Objects = list[Object]
 Events = list[Event]
@@ -383,6 +384,8 @@ def _select(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
             raise errors.conflict(kind, name, f'pod {name} is already assigned to node "{spec(old)["nodeName"]}"')
         bound = {**spec(old), "nodeName": spec(sent).get("nodeName")}
         return {**old, "metadata": {**metadata(old)}, "spec": bound, "status": mapping(sent.get("status"))}
+    if subresource in (EPHEMERAL_CONTAINERS, RESIZE):
+        return _select_containers(sent, old, subresource)
     if subresource:
         return {**old, "metadata": metadata(sent), "status": mapping(sent.get("status"))}
     new = sent
@@ -393,6 +396,20 @@ def _select(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
     if kind.kind == "Namespace":
         new["spec"] = old.get("spec", {})
     return new
+
+
+def _select_containers(sent: Object, old: Object, subresource: str) -> Object:
+    """Of a Pod: the containers that were attached to it while it runs, or the resources of those that it has."""
+    kept = {**spec(old)}
+    if subresource == EPHEMERAL_CONTAINERS:
+        kept["ephemeralContainers"] = sequence(spec(sent).get("ephemeralContainers"))
+    else:
+        wanted = {mapping(c).get("name"): mapping(c) for c in sequence(spec(sent).get("containers"))}
+        kept["containers"] = [
+            {**c, **{k: v for k, v in wanted.get(c.get("name"), {}).items() if k in ("resources", "resizePolicy")}}
+            for c in sequence(spec(old).get("containers"))
+        ]
+    return {**old, "metadata": {**metadata(old)}, "spec": kept}
 
 
 def _check_preconditions(kind: Kind, old: Object, wanted_uid: str, wanted_version: str) -> None:

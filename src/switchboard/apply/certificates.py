@@ -26,6 +26,7 @@ from switchboard.base.errors import MachineError, UsageError
 BACKDATED = timedelta(minutes=5)  # clocks of clients may be a little behind
 CA_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=90)
+CLIENT_LIFETIME = timedelta(days=365)
 CERTIFICATE_FILE = "ca.crt"
 KEY_FILE = "ca.key"
 
@@ -106,6 +107,31 @@ class CertificateAuthority:
         builder = _leaf(hosts, self._certificate.subject, key, now, lifetime).add_extension(authority, critical=False)
         leaf = builder.sign(self._key, hashes.SHA256())
         return KeyPair(_pem(leaf) + self.certificate, _key_pem(key))
+
+
+    def issue_client(
+        self, common_name: str, organizations: Sequence[str], now: datetime, lifetime: timedelta = CLIENT_LIFETIME
+    ) -> KeyPair:
+        """A client certificate: the common name is the user, the organizations are his groups."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer_id = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        subject = x509.Name(
+            [
+                *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, name) for name in organizations),
+                x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+            ]
+        )
+        lifetime = min(lifetime, self._certificate.not_valid_after_utc - now)
+        builder = (
+            _builder(subject, self._certificate.subject, key, now, lifetime)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id.value), critical=False
+            )
+        )
+        return KeyPair(_pem(builder.sign(self._key, hashes.SHA256())) + self.certificate, _key_pem(key))
 
 
 def self_signed(hosts: Sequence[str], now: datetime, lifetime: timedelta = LIFETIME) -> KeyPair:

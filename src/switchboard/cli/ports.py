@@ -6,6 +6,7 @@ Commands know these types and renderers, nothing of processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -38,6 +39,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     context: str = ""
     hint: str = ""
     exit_code: int = 3
+
+
+class ApiOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the API server runs alone: where it keeps everything, where it listens, whose tokens it takes.
+
+    Each token is one of an administrator (group system:masters).
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 6443
+    tokens: tuple[str, ...] = ()
+    service_cidrs: tuple[str, ...] = ("10.96.0.0/12",)
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="ClusterStatus"):
@@ -102,6 +116,9 @@ class Machine(Protocol):
 
     def execute(self, name: str, namespace: str, arguments: Sequence[str]) -> int:
         """Runs a program in a network namespace of a running cluster; its exit code."""
+
+    def serve_api(self, options: ApiOptions, ready: Callable[[str, Path], None]) -> int:
+        """Serves the Kubernetes API until it is told to stop; ``ready`` gets its address and the kubeconfig."""
 
     def read_manifests(self, paths: Sequence[str], recursive: bool) -> list[tuple[str, str]]:
         """(file name, text) of files, directories and ``-``; raises UsageError."""

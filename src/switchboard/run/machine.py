@@ -17,7 +17,7 @@ import msgspec
 
 from switchboard.apply import files, netns
 from switchboard.base.errors import MachineError
-from switchboard.cli.ports import ClusterStatus, Event, RefusedError
+from switchboard.cli.ports import ApiOptions, ClusterStatus, Event, RefusedError
 from switchboard.compile.lab import LabOptions, host_link
 from switchboard.k8s.manifests import Manifest
 from switchboard.run import control, kubelet, progress, runtime
@@ -188,6 +188,12 @@ class LocalMachine:
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         finally:
             signal.signal(signal.SIGINT, before)
+
+    def serve_api(self, options: ApiOptions, ready: Callable[[str, Path], None]) -> int:
+        """Serves in this process."""
+        from switchboard.run.apiserver import serve
+
+        return serve(options, ready)
 
     def read_manifests(self, paths: Sequence[str], recursive: bool) -> list[tuple[str, str]]:
         """Reads files, directories and standard input."""

@@ -1,0 +1,76 @@
+"""Patches and field ownership: the border to the patch engines and to managed fields.
+
+In: the stored object and a patch.  Out: the object as it shall be, and who owns its fields.
+Called by the writes and the scale subresource.
+Specification: RFC 6902, RFC 7386, strategic merge patch, server-side apply.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from switchboard.api import managed, managed_types
+from switchboard.api.metadata import timestamp
+from switchboard.api.patch import json_patch, merge_patch, strategic
+from switchboard.api.server.options import WriteOptions
+from switchboard.api.server.request import Request
+from switchboard.k8s import objects, schemas
+from switchboard.k8s.defaults import default
+from switchboard.k8s.kinds import Kind
+from switchboard.k8s.objects import Object, metadata
+
+_SCALE = "scale"
+
+
+def patched(type_: str, obj: Object, patch: Any, kind: Kind) -> Object:
+    """The object after a ``json``, ``merge`` or ``strategic`` patch; raises any ``ApiError``."""
+    if type_ == "json":
+        found = json_patch.apply(obj, patch)
+    elif type_ == "strategic":
+        found = strategic.apply(obj, patch, schemas.schema_of(kind.api_version, kind.kind))
+    else:
+        merge_patch.check(patch)
+        found = merge_patch.apply(obj, patch)
+    # A patch may leave the namespace out: the request has named it.
+    if kind.namespaced and isinstance(found, dict) and isinstance(found.get("metadata"), dict):
+        found["metadata"].setdefault("namespace", objects.namespace(obj))
+    return objects.mapping(found)
+
+
+def applied(
+    obj: Object | None, wanted: Object, kind: Kind, subresource: str, settings: WriteOptions, now: datetime
+) -> Object:
+    """The object after server-side apply, with managed fields; raises ``Conflict`` naming the other managers."""
+    return managed.apply(obj, wanted, _writer(settings.manager, kind, subresource, now), force=bool(settings.force))
+
+
+def owned(
+    obj: Object, old: Object | None, kind: Kind, subresource: str, settings: WriteOptions, request: Request,
+    now: datetime,
+) -> Object:  # fmt: skip
+    """The object with managed fields that say what this write changed; defaults count as written."""
+    name = managed.manager_name(settings.manager, request.header("user-agent"))
+    writer = _writer(name, kind, subresource, now)
+    if subresource == _SCALE and old is not None:
+        return managed.scaled(old, obj, writer)
+    complete = managed.update(old, obj if subresource else default(obj), writer)
+    kept = {k: v for k, v in metadata(obj).items() if k != "managedFields"}
+    entries = metadata(complete).get("managedFields")
+    return {**obj, "metadata": {**kept, "managedFields": entries} if entries else kept}
+
+
+def _writer(manager: str, kind: Kind, subresource: str, now: datetime) -> managed.Writer:
+    types = managed_types.built_in(kind.api_version, kind.kind)
+    custom = types is None
+    reset = managed.reset_fields(status_subresource=kind.status_subresource, subresource=subresource)
+    return managed.Writer(
+        manager=manager,
+        api_version=kind.api_version,
+        kind=kind.kind,
+        time=timestamp(now),
+        types=types or managed_types.custom(None),
+        subresource=subresource,
+        reset=reset,
+        only="status" if custom and subresource == "status" else "",
+    )
