@@ -57,6 +57,8 @@ def judge(
     ``via`` is the node whose address replaces the source's on the way, so that the destination sees that.
     """
     index = lookup.policies
+    if not lookup.view.policies:
+        return Judgement(endpoint.pod or endpoint.address, True, (), "There are no policies.")
     family = family_of(endpoint.address)
     target = index.end(endpoint.address) or End(endpoint.address)
     name = endpoint.pod or endpoint.address
