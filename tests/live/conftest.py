@@ -31,7 +31,8 @@ print("up", flush=True)
 while True:
     signal.pause()
 """
-# Everything of the host that a cluster could change, without counters and times.
+# Everything of the host that a cluster could change, without counters and times.  Mounts of namespaces are those of
+# the machine around, which come and go there; ones made here would show as files below /run.
 _STATE = """
 for what in link addr "route show table all" "-6 route show table all" rule "-6 rule"; do
   echo "# $what"; ip -j $what
@@ -39,7 +40,7 @@ done
 echo '# nft'; nft list ruleset
 echo '# iptables'; if command -v iptables-save > /dev/null; then iptables-save | grep -v '^#'; fi
 echo '# sysctls'; grep -rs '' /proc/sys/net/ipv4 /proc/sys/net/ipv6 /proc/sys/net/core
-echo '# mounts'; cut -d' ' -f3- /proc/self/mountinfo
+echo '# mounts'; cut -d' ' -f3- /proc/self/mountinfo | grep -v ' - nsfs '
 echo '# files'; find /run -mindepth 1 | sort
 """
 _VOLATILE = ("stats", "stats64", "valid_life_time", "preferred_life_time", "expires", "age")
