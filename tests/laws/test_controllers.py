@@ -81,6 +81,7 @@ workloads = st.one_of(
     workload("StatefulSet", serviceName="s", podManagementPolicy="Parallel"),
     workload("DaemonSet"),
     st.just(("Job", job_spec)),
+    st.just(("Job", {**job_spec, "completions": 3, "completionMode": "Indexed", "ttlSecondsAfterFinished": 5})),
     services,
     hand_made,
     cron_jobs.map(cron_job),

@@ -154,7 +154,9 @@ def _job(obj: Object) -> None:
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     replacement = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
-    fill(spec, parallelism=1, backoffLimit=6, completionMode="NonIndexed", suspend=False, manualSelector=False)
+    # A Job that limits the failures of each index has no limit in all.
+    limit = 6 if spec.get("backoffLimitPerIndex") is None else 2**31 - 1
+    fill(spec, parallelism=1, backoffLimit=limit, completionMode="NonIndexed", suspend=False, manualSelector=False)
     fill(spec, podReplacementPolicy=replacement)
     _template(spec)
 
