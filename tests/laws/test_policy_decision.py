@@ -14,14 +14,6 @@ CORPUS = runpy.run_path(str(Path(__file__).parents[1] / "cases" / "policy" / "co
 CASES = CORPUS["cases"]()
 
 
-def ends(index, probe):
-    for family in CORPUS["families"](probe):
-        found = index.end(probe["from"], family), index.end(probe["to"], family)
-        if all(found) and len({":" in e.address for e in found}) == 1:
-            return found
-    raise AssertionError(f"no ends for {probe}")
-
-
 def verdicts(case, *, backwards=False):
     objects = CORPUS["objects"](case)
     view, findings = build({k: v[::-1] for k, v in objects.items()} if backwards else objects)
@@ -29,7 +21,7 @@ def verdicts(case, *, backwards=False):
     index = PolicyIndex(view)
     for probe in CORPUS["probes"](case):
         through = probe.get("via") == "service"
-        found = index.decide(*ends(index, probe), probe["protocol"], probe["port"], through_service=through)
+        found = index.decide(*CORPUS["ends"](index, probe), probe["protocol"], probe["port"], through_service=through)
         yield probe, found
 
 

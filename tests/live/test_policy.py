@@ -33,7 +33,7 @@ from switchboard.rules.nft import Ruleset
 from switchboard.rules.nft_difference import difference
 from switchboard.rules.nft_parse import parse
 from switchboard.view.build import build
-from switchboard.view.choice import addresses_of, family_of
+from switchboard.view.choice import addresses_of
 from switchboard.view.node import Node
 from switchboard.view.policy_decision import PolicyIndex
 
@@ -180,19 +180,11 @@ class Attempts:
             self.selector.unregister(entry.fileobj)
 
 
-def ends(index, probe):
-    for family in CORPUS["families"](probe):
-        found = index.end(probe["from"], family), index.end(probe["to"], family)
-        if all(found) and family_of(found[0].address) == family_of(found[1].address):
-            return found
-    raise AssertionError(f"no ends for {probe}")
-
-
 def feasible(index, probe):
     """What this laboratory can send: no SCTP, no loopback addresses, no Service in between."""
     if probe["protocol"] == "SCTP" or probe.get("via"):
         return False
-    source, destination = ends(index, probe)
+    source, destination = CORPUS["ends"](index, probe)
     between_strangers = not (source.pod or source.node or destination.pod or destination.node)
     return not between_strangers and not any(e.address.startswith("127.") for e in (source, destination))
 
@@ -202,7 +194,7 @@ def tried(cluster, index, probes):
     with contextlib.ExitStack() as stack:
         attempts = Attempts(stack)
         for number, probe in enumerate(probes):
-            source, destination = ends(index, probe)
+            source, destination = CORPUS["ends"](index, probe)
             cluster.place(destination)
             namespace = cluster.fabric.namespaces[cluster.place(source)]
             attempts.add(number, namespace, source.address, destination.address, probe["protocol"], probe["port"])

@@ -1,6 +1,6 @@
 """Reads the recorded cases of this directory: as objects for the view, and as probes.
 
-Loaded with ``runpy`` by the tests that play them.
+Loaded with ``runpy`` by the tests and the script that play them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from switchboard.view.choice import family_of
+from switchboard.view.policy_decision import End, PolicyIndex
+
 HERE = Path(__file__).parent
 Case = dict[str, Any]
 
 
-def cases() -> list[Case]:
-    """All cases by id, those of the single files first."""
-    single = [json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"))]
-    return single + [json.loads(line) for line in (HERE / "random.jsonl").read_text().splitlines()]
+def cases(directory: Path = HERE) -> list[Case]:
+    """All cases of a directory by id, those of the single files first."""
+    single = [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
+    lines = [line for path in sorted(directory.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return single + [json.loads(line) for line in lines]
 
 
 def probes(case: Case) -> Iterator[Case]:
@@ -46,9 +50,13 @@ def objects(case: Case) -> dict[str, list[Case]]:
     }
 
 
-def families(probe: Case) -> tuple[int, ...]:
-    """The families to try for the ends of a probe, in order."""
-    return (probe["family"],) if "family" in probe else (4, 6)
+def ends(index: PolicyIndex, probe: Case) -> tuple[End, End]:
+    """Both ends of a probe, in the first family that they share (or the one that the probe names)."""
+    for family in (probe["family"],) if "family" in probe else (4, 6):
+        source, destination = index.end(probe["from"], family), index.end(probe["to"], family)
+        if source and destination and family_of(source.address) == family_of(destination.address):
+            return source, destination
+    raise ValueError(f"no ends for {probe}")
 
 
 def _object(kind: str, given: Case, **parts: Case) -> Case:

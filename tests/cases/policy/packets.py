@@ -9,8 +9,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from switchboard.rules.nft import Table
+from switchboard.compile.policy import TABLE
+from switchboard.rules.nft import Ruleset, Table
 from switchboard.rules.nft_statement import Action, Match, Verdict, VerdictMap
+from switchboard.view.policy_decision import End
 
 
 class Packet:
@@ -94,3 +96,11 @@ def _equal(value: str, wanted: str) -> bool:
         return ipaddress.ip_address(value) in ipaddress.ip_network(wanted)
     first, dash, last = wanted.partition("-")
     return int(first) <= int(value) <= int(last) if dash else value == wanted
+
+
+def allowed(rulesets: dict[str, Ruleset], source: End, destination: End, protocol: str, port: int) -> bool:
+    """Whether a connection passes the nodes that forward it; a node's traffic with its own pods passes other hooks."""
+    packet = Packet(source.address, destination.address, protocol, port)
+    pairs = ((source, destination), (destination, source))
+    nodes = {one.pod.node for one, other in pairs if one.pod and not (other.node and other.node.name == one.pod.node)}
+    return all(passes(rulesets[node].table(packet.family, TABLE), packet) for node in sorted(nodes))
