@@ -6,18 +6,9 @@ import pytest
 
 _CLUSTER = "a process of the cluster or what ends it: tests/live/test_cluster.py and test_host_clean.py run the program"
 _KERNEL = "nothing but calls of the kernel: tests/live/test_cluster.py makes a whole network with it"
-_COMMAND = "a command over the machine: tests/live/test_cluster.py runs it as people do"
 EXCUSED = {
     "apply/fabric.py": _KERNEL,
     "apply/netns.py": _KERNEL,
-    "cli/commands/demo.py": "only people run it so far, by make demo",
-    "cli/commands/down.py": _COMMAND,
-    "cli/commands/exec.py": _COMMAND,
-    "cli/commands/status.py": _COMMAND,
-    "cli/commands/up.py": _COMMAND,
-    "cli/input.py": _COMMAND,
-    "cli/ports.py": _COMMAND,
-    "cli/starting.py": _COMMAND,
     "run/control.py": _CLUSTER,
     "run/dataplane.py": _CLUSTER,
     "run/kubelet.py": _CLUSTER,
