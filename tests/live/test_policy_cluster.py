@@ -149,3 +149,35 @@ connection.request("GET", "/")
 print(connection.getresponse().status)
 """
     assert cluster.run("exec", "client-1", "--", sys.executable, "-c", ask, gateway) == "200\n"
+
+
+FORGE = """
+import socket, subprocess, sys
+subprocess.run(["ip", "addr", "add", sys.argv[3] + "/32", "dev", "lo"], check=True)
+ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ear.bind((sys.argv[3], 0))
+ear.settimeout(float(sys.argv[4]))
+ear.sendto(b"forged", (sys.argv[1], int(sys.argv[2])))
+try:
+    print(ear.recv(100).decode())
+except TimeoutError:
+    print("nothing")
+finally:
+    subprocess.run(["ip", "addr", "del", sys.argv[3] + "/32", "dev", "lo"], check=True)
+"""
+
+
+def test_a_pod_cannot_send_with_the_address_of_another(cluster):
+    """A stranger that borrows a colleague's address is dropped at its own node (reverse path filter)."""
+    stranger, colleague = cluster.pod("other/stranger"), cluster.pod("payments/colleague")
+    target = cluster.pod("payments/payment-gateway").addresses[0]
+    words = ("exec", stranger.key, "--", sys.executable, "-c", FORGE, target, "8443", colleague.addresses[0], SHORT)
+    before = dropped(cluster, stranger.node)
+    assert cluster.run(*words) == "nothing\n"
+    assert dropped(cluster, stranger.node) > before
+
+
+def dropped(cluster, node):
+    """Packets that the node's reverse path filter has dropped (TcpExt IPReversePathFilter)."""
+    names, values = cluster.run("exec", node, "--", "grep", "TcpExt", "/proc/net/netstat").splitlines()
+    return int(dict(zip(names.split(), values.split(), strict=True))["IPReversePathFilter"])

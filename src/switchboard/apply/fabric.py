@@ -42,10 +42,10 @@ class Fabric:
         for name in lab.namespaces:
             if name not in self.namespaces:
                 self.namespaces[name] = netns.create()
+        self._links(lab.links)
         for setting in lab.settings:
             with netns.entered(self.namespaces[setting.namespace]):
                 netns.sysctl(setting.name, setting.value)
-        self._links(lab.links)
         for bridge in lab.bridges:
             self._bridge(bridge)
         for namespace, name, port in lab.bridge_ports:

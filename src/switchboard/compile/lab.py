@@ -186,7 +186,11 @@ def pod(name: str, interface: str, address: str, node: Node) -> Lab:
             Route(name, "default", (POD_GATEWAY,), interface="eth0", onlink=True),
             Route(node.name, f"{address}/32", interface=interface, source=node.addresses[0]),
         ),
-        settings=(Setting(name, "ipv4/ip_unprivileged_port_start", "0"),),
+        settings=(
+            Setting(name, "ipv4/ip_unprivileged_port_start", "0"),
+            # Policies judge by source address, so a pod must not send with another's.
+            Setting(node.name, f"ipv4/conf/{interface}/rp_filter", "1"),
+        ),
     )
 
 
