@@ -5,10 +5,7 @@ import ast
 import pytest
 
 _CLUSTER = "a process of the cluster or what ends it: tests/live/test_cluster.py and test_host_clean.py run the program"
-_KERNEL = "nothing but calls of the kernel: tests/live/test_cluster.py makes a whole network with it"
 EXCUSED = {
-    "apply/fabric.py": _KERNEL,
-    "apply/netns.py": _KERNEL,
     "run/control.py": _CLUSTER,
     "run/dataplane.py": _CLUSTER,
     "run/kubelet.py": _CLUSTER,
@@ -19,7 +16,6 @@ EXCUSED = {
     "run/publishing.py": _CLUSTER,
     "run/runtime.py": _CLUSTER,
     "run/supervisor.py": _CLUSTER,
-    "serve/control_socket.py": _CLUSTER,
 }
 # Extensions that carry their own table of examples, and the test that plays every table.
 _TABLES = {"compile/gateway/annotations/": "tests/live/gateway/test_annotations.py"}
