@@ -73,6 +73,10 @@ job_spec = {"parallelism": 2, "template": template({"app": "j"}, restartPolicy="
 cron_jobs = st.tuples(
     st.sampled_from(("* * * * *", "@hourly", "never")), st.sampled_from(("Allow", "Forbid", "Replace"))
 )
+budget_limits = ({"minAvailable": 1}, {"minAvailable": "50%"}, {"maxUnavailable": 1}, {"maxUnavailable": "30%"})
+budgets = st.tuples(labels, st.sampled_from(budget_limits)).map(
+    lambda values: ("PodDisruptionBudget", {"selector": {"matchLabels": values[0]}, **values[1]})
+)
 workloads = st.one_of(
     workload("Deployment"),
     workload("Deployment", strategy={"type": "Recreate"}),
@@ -85,6 +89,7 @@ workloads = st.one_of(
     services,
     hand_made,
     cron_jobs.map(cron_job),
+    budgets,
 )
 actions = st.lists(
     st.one_of(
@@ -132,7 +137,8 @@ def _act(cluster, action, number, detail):
         else:
             cluster.change(kind, f"x{number}", **spec)
     elif action == "delete":
-        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service", "Endpoints", "CronJob"):
+        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Service", "Endpoints", "CronJob",
+                     "PodDisruptionBudget"):
             if store.find(kind, "default", f"x{number}") is not None:
                 store.delete(kind, "default", f"x{number}", propagation_policy=detail)
     elif action == "node":

@@ -3,8 +3,8 @@
 In: Jobs and Pods.  Out: pods to create and delete; status and conditions; deletion after ``ttlSecondsAfterFinished``.
 Found by file name and run by the controller loop.
 Specification: https://kubernetes.io/docs/concepts/workloads/controllers/job/
-Pods are counted while they exist (indexes that are done are remembered): there is no tracking finalizer, and neither ``podFailurePolicy`` nor
-``successPolicy`` nor ``managedBy`` is honoured.
+Pods are counted while they exist, indexes that are done are remembered: there is no tracking finalizer.
+Neither ``podFailurePolicy`` nor ``successPolicy`` nor ``managedBy`` is honoured.
 """
 
 from __future__ import annotations
