@@ -179,5 +179,5 @@ def test_a_pod_cannot_send_with_the_address_of_another(cluster):
 
 def dropped(cluster, node):
     """Packets that the node's reverse path filter has dropped (TcpExt IPReversePathFilter)."""
-    names, values = cluster.run("exec", node, "--", "grep", "TcpExt", "/proc/net/netstat").splitlines()
+    names, values = cluster.run("exec", node, "--", "grep", "^TcpExt:", "/proc/net/netstat").splitlines()
     return int(dict(zip(names.split(), values.split(), strict=True))["IPReversePathFilter"])
