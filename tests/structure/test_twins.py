@@ -11,9 +11,6 @@ EXCUSED = {
     "run/kubelet.py": _CLUSTER,
     "run/machine.py": _CLUSTER,
     "run/main.py": _CLUSTER,
-    "run/pods.py": _CLUSTER,
-    "run/population.py": _CLUSTER,
-    "run/publishing.py": _CLUSTER,
     "run/runtime.py": _CLUSTER,
     "run/supervisor.py": _CLUSTER,
 }

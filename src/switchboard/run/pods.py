@@ -161,7 +161,9 @@ class Pods:
             pass  # somebody else was faster
 
     async def _memberships(self, selecting: dict[str, set[str]]) -> None:
-        for key, order in self._running.items():
+        for key, order in list(self._running.items()):
+            if key not in self._running:
+                continue  # it has ended while the kubelet was told about another
             names = selecting.get(f"{order.namespace}/{order.name}", set())
             service = next(iter(names)) if len(names) == 1 else None
             if service != order.service:
