@@ -9,9 +9,6 @@ EXCUSED = {
     "run/control.py": _CLUSTER,
     "run/dataplane.py": _CLUSTER,
     "run/kubelet.py": _CLUSTER,
-    "run/machine.py": _CLUSTER,
-    "run/main.py": _CLUSTER,
-    "run/runtime.py": _CLUSTER,
     "run/supervisor.py": _CLUSTER,
 }
 # Extensions that carry their own table of examples, and the test that plays every table.

@@ -213,7 +213,11 @@ class LocalMachine:
         async def ask() -> Any:
             channel = Channel({})
             connection = socket.socket(socket.AF_UNIX)
-            connection.connect(str(home.control))
+            try:
+                connection.connect(str(home.control))
+            except OSError:
+                connection.close()
+                raise
             await channel.open(connection)
             serving = asyncio.create_task(channel.serve())
             try:
