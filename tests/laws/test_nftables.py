@@ -1,4 +1,4 @@
-"""Laws of the nftables mode over random clusters: order, repetition, revert, validity, growth."""
+"""Laws of the proxy modes over random clusters: order, repetition, revert, validity, growth."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchboard.apply.iptables_fake import FakeIptables
 from switchboard.apply.nft_fake import FakeNft
 from switchboard.compile.modes._mode import ProxyOptions
+from switchboard.compile.modes.iptables import MODE as IPTABLES
 from switchboard.compile.modes.nftables import MODE
-from switchboard.rules import nft
+from switchboard.rules import iptables, iptables_difference, nft
 from switchboard.rules.nft_difference import difference, replacement
 from switchboard.rules.nft_parse import parse
 from switchboard.view.model import ClusterNetwork, View
@@ -163,3 +165,24 @@ def test_one_changed_endpoint_is_a_few_commands():
         f"add element ip kube-proxy tcp-endpoints {{ 10.96.0.{index + 1} . 80 . 4 : 10.244.0.9 . 80 }}",
         f"delete element ip kube-proxy tcp-endpoints {{ 10.96.0.{index + 1} . 80 . 4 }}",
     ]
+
+
+def chains_of(view):
+    return IPTABLES.compile(view, "n1", ProxyOptions())[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(views(), views())
+def test_iptables_mode_keeps_the_same_laws(before, after):
+    one, other = chains_of(before), chains_of(after)
+    turned = msgspec.structs.replace(after, services=after.services[::-1], nodes=after.nodes[::-1])
+    assert chains_of(turned) == other
+    for old, new in zip(one, other, strict=True):
+        assert iptables.validate(new) == ()
+        assert iptables.parse(iptables.render(new), new.family) == (new, ())
+        fake, held = FakeIptables(), iptables.Ruleset(new.family)
+        for wanted in (old, new, new, old):
+            fake.restore(new.family, iptables_difference.difference(held, wanted))
+            held, findings = iptables.parse(fake.save(new.family), new.family)
+            assert (held, findings) == (wanted, ())
+        assert len(fake.texts) <= 3

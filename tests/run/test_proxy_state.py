@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
 from switchboard.apply.conntrack_fake import FakeConntrack
+from switchboard.apply.iptables_fake import FakeIptables
 from switchboard.apply.nft_fake import FakeNft
+from switchboard.base.discovery import load
 from switchboard.compile.modes._mode import DetectLocal, ProxyOptions
 from switchboard.rules.conntrack import Flow
-from switchboard.run.proxy_state import State, objects, options, program
+from switchboard.run.proxy_state import Proxy, State, objects, options, program, program_iptables
 from switchboard.view.build import build
 
 SERVICE = {
@@ -76,3 +80,43 @@ def test_forgets_udp_flows_to_endpoints_that_have_gone():
     conntrack = FakeConntrack([gone, kept])
     program(state(services=[service], endpointSlices=[found]), None, FakeNft(), conntrack)
     assert conntrack.flows == (kept,)
+
+
+def test_iptables_mode_reads_the_kernel_once_and_writes_what_changed():
+    iptables = FakeIptables()
+    applied = program_iptables(state(), None, iptables)
+    assert iptables.loopback
+    assert [family for family, _ in iptables.texts] == [4, 6]
+    assert "-d 10.96.0.1/32 -p tcp" in iptables.texts[0][1]
+    applied = program_iptables(state(), applied, iptables)
+    program_iptables(state(), None, iptables)
+    assert len(iptables.texts) == 2
+    program_iptables(state(services=[]), applied, iptables)
+    assert len(iptables.texts) == 3
+    assert "10.96.0.1" not in iptables.save(4)
+
+
+def test_loopback_stays_closed_when_asked():
+    iptables = FakeIptables()
+    program_iptables(state(node={**NODE, "localhostNodePorts": False}), None, iptables)
+    assert not iptables.loopback
+
+
+def test_health_is_told_after_a_sync(monkeypatch):
+    told = []
+    service = SERVICE | {
+        "spec": SERVICE["spec"]
+        | {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000}
+    }
+
+    async def update(checks):
+        told.extend(checks)
+        return ()
+
+    proxy = Proxy(load("switchboard.compile.modes", "nftables", "MODE"), clock=lambda: 1000.0)
+    monkeypatch.setattr(proxy.servers, "update", update)
+    monkeypatch.setattr(proxy, "_program", lambda state: program(state, None, FakeNft()))
+    asyncio.run(proxy.take(state(services=[service])))
+    assert [(c.addresses, c.port, c.local_endpoints) for c in told] == [(("172.20.0.1",), 31000, 1)]
+    assert proxy.answer("/livez").status == 200
+    assert proxy.answer("/") is None

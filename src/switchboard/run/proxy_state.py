@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from switchboard.apply.conntrack import Conntrack, KernelConntrack
+from switchboard.apply.iptables import Iptables, KernelIptables
 from switchboard.apply.nft import KernelNft, Nft
 from switchboard.base.discovery import load
 from switchboard.base.errors import SwitchboardError
@@ -27,6 +28,9 @@ from switchboard.compile.health import PORT, Answer, Progress, health_checks, he
 from switchboard.compile.modes._mode import DetectLocal, Mode, ProxyOptions
 from switchboard.compile.stale_flows import stale_flows, udp_endpoints_changed
 from switchboard.k8s import names
+from switchboard.rules.iptables import Ruleset as Chains
+from switchboard.rules.iptables import parse
+from switchboard.rules.iptables_difference import difference as difference_of_chains
 from switchboard.rules.nft import Ruleset
 from switchboard.rules.nft_difference import difference, replacement
 from switchboard.serve.health import HealthServers, listen
@@ -37,7 +41,8 @@ _SERVICE_CIDRS = ["10.96.0.0/12", "fd00:10:96::/112"]
 _POLL_SECONDS = 0.02
 #: Seconds after which a sync that failed is tried again (K101); a change that waits twice as long is a fault.
 SYNC_PERIOD = 30.0
-MODES = ("nftables",)
+MODES = ("nftables", "iptables")
+_Families = tuple[Chains, Chains]
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -81,6 +86,7 @@ def options(node: dict[str, Any]) -> ProxyOptions:
         masquerade_all=bool(node.get("masqueradeAll")),
         node_port_addresses=tuple(node.get("nodePortAddresses") or ()),
         local_addresses=tuple(node.get("loIPs") or ()),
+        localhost_node_ports=bool(node.get("localhostNodePorts", True)),
     )
 
 
@@ -98,6 +104,21 @@ def program(state: State, before: Applied | None, nft: Nft, conntrack: Conntrack
         nft.apply((replacement(new) if old is None else difference(old, new)).render())
 
     return sync(state, before, _mode("nftables"), tell, conntrack)
+
+
+def program_iptables(
+    state: State, before: Applied | None, iptables: Iptables, conntrack: Conntrack | None = None
+) -> Applied:
+    """The same in iptables mode; what the kernel holds is read only when it is unknown."""
+
+    def tell(old: _Families | None, new: _Families) -> None:
+        if options(state.node).localhost_node_ports:
+            iptables.route_loopback()
+        for index, ruleset in enumerate(new):
+            applied = old[index] if old else parse(iptables.save(ruleset.family), ruleset.family)[0]
+            iptables.restore(ruleset.family, difference_of_chains(applied, ruleset))
+
+    return sync(state, before, _mode("iptables"), tell, conntrack)
 
 
 def sync(
@@ -125,7 +146,7 @@ class Proxy:
         self.applied: Applied | None = None
         self.progress = Progress()
         self.servers = HealthServers(lambda: healthy(self.progress, self.clock(), SYNC_PERIOD))
-        self._nft, self._conntrack = KernelNft(), KernelConntrack()
+        self._nft, self._iptables, self._conntrack = KernelNft(), KernelIptables(), KernelConntrack()
 
     async def take(self, state: State) -> None:
         """Bring the node to a state, then tell load balancers (K114); answers go on meanwhile."""
@@ -138,6 +159,8 @@ class Proxy:
             sys.stderr.write(f"{finding.object}: {finding.message}\n")
 
     def _program(self, state: State) -> Applied:
+        if self.mode.name == "iptables":
+            return program_iptables(state, self.applied, self._iptables, self._conntrack)
         return program(state, self.applied, self._nft, self._conntrack)
 
     def answer(self, path: str) -> Answer | None:

@@ -33,6 +33,8 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     the detection off.  ``interface`` is the bridge or the prefix for the two detections by interface.
     ``node_port_addresses`` is empty for the mode's default, ``("primary",)``, or CIDRs.
     ``local_addresses`` are the addresses that the node has besides those in the view; lists of CIDRs choose among all.
+    ``localhost_node_ports`` lets IPv4 NodePorts answer on loopback, in modes that can (K77).
+    ``tcp_liberal`` says that connection tracking is told to accept packets outside of the window (K149).
     ``masquerade_bit`` is the number of the bit of the packet mark, from 0 to 31.
     """
 
@@ -42,6 +44,8 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     masquerade_all: bool = False
     node_port_addresses: tuple[str, ...] = ()
     local_addresses: tuple[str, ...] = ()
+    localhost_node_ports: bool = True
+    tcp_liberal: bool = False
     masquerade_bit: int = 14
 
 

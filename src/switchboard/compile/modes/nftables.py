@@ -9,11 +9,10 @@ endpoint is part of the key of one named map, so there is a chain per count of e
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 
 import msgspec
 
-from switchboard.base.findings import Finding, Severity
+from switchboard.base.findings import Finding
 from switchboard.compile.modes import _nft_affinity as affinity
 from switchboard.compile.modes import _nft_names as names
 from switchboard.compile.modes._mode import Mode, ProxyOptions
@@ -35,6 +34,7 @@ from switchboard.compile.modes._nft_frame import (
     node_port_ips,
     rule,
 )
+from switchboard.compile.modes._owners import key_of, node_key_of, owners_of
 from switchboard.rules.nft import Chain, Ruleset, Set, Table
 from switchboard.view.choice import Choice, addresses_of, choose, externally_accessible
 from switchboard.view.model import View
@@ -70,7 +70,7 @@ def _table(family: int, view: View, node: Node, options: ProxyOptions) -> tuple[
     if accepting is not None:
         draft.elements["nodeport-ips"] = dict.fromkeys(sorted(accepting), "")
     ports = sorted((p for p in view.services if p.proxied), key=lambda p: p.key)
-    owners, conflicts = _owners(family, ports)
+    owners, conflicts = owners_of(family, ports)
     for port in ports:
         draft.add(port, owners)
     sets = empty_sets(family) | draft.sets
@@ -80,41 +80,6 @@ def _table(family: int, view: View, node: Node, options: ProxyOptions) -> tuple[
     chains = base_chains() | fixed_chains(shared, view, options, listed=accepting is not None) | draft.chains
     table = Table(family=shared.words.table, name=TABLE, chains=chains, sets=sets)
     return table, (*findings, *conflicts)
-
-
-def _key(address: str, port: ServicePort) -> str:
-    """The element key of an address of a service port."""
-    return f"{address} . {port.protocol.lower()} . {port.port}"
-
-
-def _node_key(port: ServicePort) -> str:
-    """The element key of a NodePort."""
-    return f"{port.protocol.lower()} . {port.node_port}"
-
-
-def _owners(family: int, ports: Iterable[ServicePort]) -> tuple[dict[str, str], tuple[Finding, ...]]:
-    """Which service port an address belongs to when several claim it (K140), and a finding for each that goes without.
-
-    A cluster address cannot be taken by somebody's load balancer, nor that by an external address; among equals
-    the first name wins.
-    """
-    owners: dict[str, str] = {}
-    findings = []
-    wanted = list(ports)
-    for field in ("cluster_ips", "load_balancer_ips", "external_ips", "node_port"):
-        for port in wanted:
-            if field == "node_port":
-                keys = [_node_key(port)] if port.node_port else []
-            else:
-                keys = [_key(a, port) for a in addresses_of(getattr(port, field), family)]
-            for key in keys:
-                if owners.setdefault(key, port.key) != port.key:
-                    message = f"{key.replace(' . ', ' ')} belongs to {owners[key]} already and stays with it."
-                    where = f"Service {port.namespace}/{port.name}"
-                    findings.append(
-                        Finding(reference="address-taken", message=message, severity=Severity.WARNING, object=where)
-                    )
-    return owners, tuple(findings)
 
 
 class _Draft:
@@ -140,16 +105,16 @@ class _Draft:
             self.chains |= chains
             self.sets |= sets
         self.elements["cluster-ips"][cluster_ips[0]] = ""
-        if owners[_key(cluster_ips[0], port)] == port.key:
+        if owners[key_of(cluster_ips[0], port)] == port.key:
             self._internal(cluster_ips[0], port, choice)
         self._firewall(port, owners)
         if not externally_accessible(port, family):
             return
         outside = addresses_of((*port.load_balancer_ips, *port.external_ips), family)
         for address in dict.fromkeys(outside):
-            if owners[_key(address, port)] == port.key:
+            if owners[key_of(address, port)] == port.key:
                 self._external(address, port, choice)
-        if port.node_port and owners[_node_key(port)] == port.key:
+        if port.node_port and owners[node_key_of(port)] == port.key:
             self._external("", port, choice)
 
     def _hairpin(self, port: ServicePort, choice: Choice) -> None:
@@ -162,7 +127,7 @@ class _Draft:
     def _internal(self, address: str, port: ServicePort, choice: Choice) -> None:
         """The cluster address under the internal policy (K38, K55 to K57)."""
         endpoints = choice.local if port.internal_local else choice.cluster
-        key = _key(address, port)
+        key = key_of(address, port)
         if not endpoints:
             self.elements["no-endpoint-services"][key] = _DROP if choice.any_endpoints else _REJECT
             return
@@ -172,7 +137,7 @@ class _Draft:
 
     def _external(self, address: str, port: ServicePort, choice: Choice) -> None:
         """One external destination under the external policy (K60 to K71); an empty address means the NodePort."""
-        key, prefix = (_key(address, port), "") if address else (_node_key(port), "nodeport-")
+        key, prefix = (key_of(address, port), "") if address else (node_key_of(port), "nodeport-")
         none = "no-endpoint-services" if address else "no-endpoint-nodeports"
         if not choice.any_endpoints:
             self.elements[none][key] = _REJECT
@@ -228,7 +193,7 @@ class _Draft:
         allowed = collapsed(family, (*ranges, *(addresses if inside else ())))
         name = names.of_content("firewall", " ".join(allowed))
         self.chains[name] = chain(rule(any_of(self.words.saddr, allowed, negate=True), DROP))
-        for key in (_key(a, port) for a in addresses):
+        for key in (key_of(a, port) for a in addresses):
             if owners[key] == port.key:
                 self.elements["firewall-ips"][key] = goto(name).render()
 
