@@ -117,11 +117,10 @@ def apply(live: Object | None, applied: Object, writer: Writer, *, force: bool =
         entries = managed_entries.decode(metadata(live or {}).get("managedFields"))
     except ValueError as error:
         raise ServerFault(f"failed to decode managed fields: {error}") from error
-    base = _plain(live)
-    if not entries and live is not None:
-        before = msgspec.structs.replace(writer, manager=BEFORE_APPLY)
-        entries = _updated({}, base, entries, before)
+    base = bounded(_plain(live))
     try:
+        if not entries and live is not None:
+            entries = _updated({}, base, entries, msgspec.structs.replace(writer, manager=BEFORE_APPLY))
         merged, owners = _apply(base, applied, entries, writer, force)
     except ValueError as error:
         raise ServerFault(f"failed to merge config: {error}") from error
