@@ -6,10 +6,7 @@ import pytest
 
 _CLUSTER = "a process of the cluster or what ends it: tests/live/test_cluster.py and test_host_clean.py run the program"
 EXCUSED = {
-    "run/control.py": _CLUSTER,
-    "run/dataplane.py": _CLUSTER,
     "run/kubelet.py": _CLUSTER,
-    "run/supervisor.py": _CLUSTER,
 }
 # Extensions that carry their own table of examples, and the test that plays every table.
 _TABLES = {"compile/gateway/annotations/": "tests/live/gateway/test_annotations.py"}
