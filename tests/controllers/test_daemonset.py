@@ -50,3 +50,17 @@ def test_the_status_counts(cluster, template):
         "updatedNumberScheduled": 3,
         "numberAvailable": 3,
     }
+
+
+def test_a_pod_stays_where_it_could_not_be_placed_now(cluster, template):
+    labels = {"app": "d"}
+    cluster.create("DaemonSet", "d", spec={"selector": {"matchLabels": labels}, "template": template(labels)})
+    cluster.settle()
+    cluster.change("Node", "n1", namespace="", taints=[{"key": "full", "effect": "NoSchedule"}])
+    cluster.settle()
+    assert len(cluster.pods(app="d")) == 3
+    status = cluster.store.get("DaemonSet", "default", "d")["status"]
+    assert (status["desiredNumberScheduled"], status["numberMisscheduled"]) == (2, 1)
+    cluster.change("Node", "n1", namespace="", taints=[{"key": "full", "effect": "NoExecute"}])
+    cluster.settle()
+    assert len(cluster.pods(app="d")) == 2

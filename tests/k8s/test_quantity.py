@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from switchboard.k8s.quantity import parse
+from switchboard.k8s.quantity import value_of
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ from switchboard.k8s.quantity import parse
     ],
 )
 def test_quantities(text, number):
-    assert parse(text) == number
+    assert value_of(text) == number

@@ -97,6 +97,7 @@ actions = st.lists(
         st.tuples(st.just("delete"), st.integers(0, 3), st.sampled_from(("Background", "Foreground", "Orphan"))),
         st.tuples(st.just("node"), st.integers(0, 3), st.booleans()),
         st.tuples(st.just("health"), st.integers(0, 3), st.sampled_from(("True", "False", "Unknown"))),
+        st.tuples(st.just("cordon"), st.integers(0, 3), st.booleans()),
         st.tuples(st.just("unready"), st.integers(0, 9), st.none()),
         st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from(("Succeeded", "Failed"))),
         st.tuples(st.just("wait"), st.sampled_from((1, 70, 4000)), st.none()),
@@ -150,6 +151,9 @@ def _act(cluster, action, number, detail):
     elif action == "health":
         if store.find("Node", "", f"n{number}") is not None:
             cluster.set_node(f"n{number}", detail)
+    elif action == "cordon":
+        if store.find("Node", "", f"n{number}") is not None:
+            cluster.change("Node", f"n{number}", namespace="", unschedulable=detail)
     elif action == "unready":
         pods = [p for p in cluster.pods() if p.get("status", {}).get("podIP")]
         if pods:
@@ -200,7 +204,7 @@ def test_the_order_of_waking_does_not_change_the_result(steps):
             if eager:
                 cluster.settle()
         cluster.settle()
-        if any(step[0] in ("unready", "delete", "settle", "node", "health", "end", "wait") for step in steps):
+        if any(step[0] in ("unready", "delete", "settle", "node", "health", "cordon", "end", "wait") for step in steps):
             # These act on what is there at the moment, which waking changes.
             return
         ends.append(summary(cluster))

@@ -201,10 +201,13 @@ class Placement:
         )
 
 
-def allows(spec: Mapping[str, Any], node: Object) -> bool:
-    """Whether a pod of this spec may be on a node at all, whatever else runs there: affinity and taints."""
+def allows(spec: Mapping[str, Any], node: Object, *, running: bool = False) -> bool:
+    """Whether a pod of this spec may be on a node at all, whatever else runs there: affinity and taints.
+
+    One that is ``running`` there already may stay although it could not be placed there now (NoSchedule).
+    """
     taints = [mapping(taint) for taint in sequence(objects.spec(node).get("taints"))]
-    bad = [taint for taint in taints if taint.get("effect") in ("NoSchedule", "NoExecute")]
+    bad = [t for t in taints if t.get("effect") == "NoExecute" or (t.get("effect") == "NoSchedule" and not running)]
     return _node_matches(spec, node) and all(_tolerates(spec, taint) for taint in bad)
 
 

@@ -79,7 +79,7 @@ def ratios(nodes: Iterable[Object]) -> dict[str, Fraction] | str:
         excluded, ready, zone, amount = standing(node)
         if excluded or ready != "True":
             continue
-        cores = quantity.parse(amount)
+        cores = quantity.value_of(amount)
         if not zone or not cores:
             return NO_NODE_INFORMATION
         cpu[zone] = cpu.get(zone, Fraction(0)) + cores

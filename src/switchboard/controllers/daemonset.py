@@ -67,12 +67,13 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
     pods, claims = _pods.claim(snapshot, "Pod", daemon_set, selector)
     nodes = [node for _, node in sorted(snapshot.all("Node").items()) if not objects.deleting(node)]
     wanted = [objects.name(node) for node in nodes if _runs_on(daemon_set, node)]
+    kept = {objects.name(node) for node in nodes if _runs_on(daemon_set, node, running=True)}
     by_node: dict[str, list[Object]] = {}
     for pod in pods:
         by_node.setdefault(target(pod), []).append(pod)
     operations: list[Operation] = list(claims)
     if not objects.deleting(daemon_set):
-        operations += _advance(daemon_set, wanted, by_node, now)
+        operations += _advance(daemon_set, wanted, kept, by_node, now)
     status, wait = _status(daemon_set, wanted, by_node, now)
     if status != objects.status(daemon_set):
         operations.append(UpdateStatus({**daemon_set, "status": status}))
@@ -100,8 +101,8 @@ def _revision(daemon_set: Object) -> str:
     return _pods.template_hash(_template(daemon_set))
 
 
-def _runs_on(daemon_set: Object, node: Object) -> bool:
-    return _placement.allows(objects.spec(_pod(daemon_set, objects.name(node))), node)
+def _runs_on(daemon_set: Object, node: Object, *, running: bool = False) -> bool:
+    return _placement.allows(objects.spec(_pod(daemon_set, objects.name(node))), node, running=running)
 
 
 def _pod(daemon_set: Object, node: str) -> Object:
@@ -136,13 +137,14 @@ def _pod(daemon_set: Object, node: str) -> Object:
 
 
 def _advance(
-    daemon_set: Object, wanted: list[str], by_node: dict[str, list[Object]], now: datetime
+    daemon_set: Object, wanted: list[str], kept: set[str], by_node: dict[str, list[Object]], now: datetime
 ) -> list[Operation]:
+    """Pods on nodes that are ``wanted``, and none on nodes where they may not even stay (``kept``)."""
     operations: list[Operation] = []
     for node, pods in sorted(by_node.items()):
         living = [pod for pod in pods if not objects.deleting(pod)]
         failed = [pod for pod in living if _pods.phase(pod) in _pods.FINISHED]
-        surplus = living if node not in wanted else [*failed, *_oldest_first(living, failed)[1:]]
+        surplus = living if node not in kept else [*failed, *_oldest_first(living, failed)[1:]]
         operations += [_delete(daemon_set, pod) for pod in surplus]
     # A node gets its pod when the last one there has gone.
     operations += [Create(_pod(daemon_set, node), regarding=daemon_set) for node in wanted if not by_node.get(node)]
