@@ -206,7 +206,7 @@ class TestHistory:
     @pytest.mark.parametrize("bound", [{"changes": 10}, {"bytes": 100}])
     def test_number_and_size_are_bounded(self, opened, bound):
         storage = opened(history=History(**bound))
-        for number in range(3000):
+        for _ in range(3000):
             put(storage, "x", b"0123456789")
         assert len(storage.events(storage.revision - 9)) == 9
         with pytest.raises(Expired):

@@ -39,6 +39,11 @@ def timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def counts(kind: Kind) -> bool:
+    """Whether the server counts the generation of a kind's objects."""
+    return kind.custom or kind.kind in GENERATED
+
+
 def clone(obj: Object) -> Object:
     """A deep copy that shares nothing; also what proves that the object is JSON."""
     try:
@@ -67,11 +72,11 @@ def prepare_create(kind: Kind, obj: Object, moment: datetime, new_uid: str, rand
         base = text(meta["generateName"])[:MAX_GENERATED_BASE]
         meta["name"] = base + "".join(SUFFIX_ALPHABET[randrange(len(SUFFIX_ALPHABET))] for _ in range(SUFFIX_LENGTH))
     for field in _OWN:
-        if field != "generation" or kind.kind in GENERATED:
+        if field != "generation" or counts(kind):
             meta.pop(field, None)
     meta["uid"] = new_uid
     meta["creationTimestamp"] = timestamp(moment)
-    if kind.kind in GENERATED:
+    if counts(kind):
         meta["generation"] = 1
 
 
@@ -105,7 +110,7 @@ def prepare_update(kind: Kind, new: Object, old: Object) -> None:
     """Carry over in place what the server owns: identity, creation and deletion marks, generation, resource version."""
     meta, before = metadata(new), metadata(old)
     new["metadata"] = meta
-    for field in _OWN if kind.kind in GENERATED else _OWN[:-1]:
+    for field in _OWN if counts(kind) else _OWN[:-1]:
         if field in before:
             meta[field] = before[field]
         else:
@@ -117,7 +122,7 @@ def prepare_update(kind: Kind, new: Object, old: Object) -> None:
 
 def bump_generation(kind: Kind, new: Object, old: Object) -> None:
     """Count the generation up in place when what the user wants has changed (not status, not metadata)."""
-    if kind.kind not in GENERATED:
+    if not counts(kind):
         return
     changed = desired(kind, new) != desired(kind, old)
     new["metadata"]["generation"] = int(metadata(old).get("generation") or 0) + (1 if changed else 0)
@@ -128,6 +133,9 @@ def desired(kind: Kind, obj: Object) -> Any:
     if kind.kind == "EndpointSlice":
         body = {k: v for k, v in obj.items() if k not in ("metadata", "kind", "apiVersion")}
         return (body, metadata(obj).get("labels") or {})
+    if kind.custom:
+        left_out = ("metadata", "status") if kind.status_subresource else ("metadata",)
+        return {k: v for k, v in obj.items() if k not in left_out}
     if "spec" in obj:
         return spec(obj)
     return {k: v for k, v in obj.items() if k not in ("metadata", "status", "kind", "apiVersion")}
@@ -136,7 +144,7 @@ def desired(kind: Kind, obj: Object) -> Any:
 def mark_deleted(kind: Kind, obj: Object, moment: datetime, grace_period: int | None) -> None:
     """Set the deletion marks in place; a shorter grace period replaces a longer one, the moment moves with it."""
     meta = obj["metadata"]
-    if not meta.get("deletionTimestamp") and kind.kind in GENERATED:
+    if not meta.get("deletionTimestamp") and counts(kind):
         meta["generation"] = int(meta.get("generation") or 0) + 1
     meta.setdefault("deletionTimestamp", timestamp(moment))
     if grace_period is not None:

@@ -16,6 +16,8 @@ from typing import Protocol
 import msgspec
 
 from switchboard.api import errors, selectors
+from switchboard.api.crds.custom import CustomKind
+from switchboard.api.crds.registry import Registry
 from switchboard.api.metadata import (
     bump_generation,
     check_update,
@@ -135,8 +137,21 @@ class Store:
         self._uid = uid
         self._admission: Admission = admission or AdmitEverything()
         self._storage: Storage = storage or MemoryStorage()
+        self.custom = Registry(lambda: self._storage.scan("CustomResourceDefinition"))
         self.dry_run = False
+        # What admission has to say about writes beside refusing them; who answers a request takes and empties it.
+        self.warnings: list[str] = []
         self._admission.start(self)
+
+    # Kinds
+
+    def kind_of(self, obj: Object) -> Kind:
+        """The kind of an object, built in or custom; raises ``NotFound`` for one that we do not serve."""
+        return self.custom.kind_of(api_version(obj), text(obj.get("kind"))) or kind_of(obj)
+
+    def kind_named(self, key: str) -> Kind:
+        """The kind of a storage key (``Kind.key``); raises ``NotFound`` for one that we do not serve."""
+        return self.custom.named(key) or kind_named(key)
 
     # Reading
 
@@ -154,7 +169,7 @@ class Store:
         """One object; raises ``NotFound``."""
         found = self.find(kind, namespace, name)
         if found is None:
-            raise errors.not_found(kind_named(kind), name)
+            raise errors.not_found(self.kind_named(kind), name)
         return found
 
     def records(
@@ -229,7 +244,7 @@ class Store:
 
     def create(self, obj: Object) -> Object:
         """Store a new object and answer it as stored; raises any ``ApiError``."""
-        kind, new = kind_of(obj), clone(obj)
+        kind, new = self.kind_of(obj), clone(obj)
         prepare_create(kind, new, self.clock(), self._uid(), self.randrange)
         self._check_scope(kind, new)
         if kind.status_subresource:
@@ -239,7 +254,7 @@ class Store:
         with self._storage.transaction():
             self._admission.create(self, kind, new)
             require_name(kind, new)
-            if self._storage.get(kind.kind, namespace, name):
+            if self._storage.get(kind.key, namespace, name):
                 raise errors.already_exists(kind, name)
             return self._write(kind, new)
 
@@ -251,13 +266,15 @@ class Store:
         ``binding`` everything but a Pod's ``spec.nodeName`` and status.
         With ``create`` an object that is not there is created, as PUT does where Kubernetes allows it.
         """
-        kind, sent = kind_of(obj), clone(obj)
+        kind, sent = self.kind_of(obj), clone(obj)
         self._check_scope(kind, sent)
         require_name(kind, sent)
         meta = metadata(sent)
         name, namespace = text(meta.get("name")), text(meta.get("namespace"))
         with self._storage.transaction():
-            old = self.find(kind.kind, namespace, name)
+            old = self.find(kind.key, namespace, name)
+            if old is not None and isinstance(kind, CustomKind):
+                old = kind.read(old)
             if old is None and create and not subresource:
                 return self.create(sent)
             if old is None:
@@ -294,7 +311,7 @@ class Store:
         ``uid`` and ``resource_version`` are preconditions (``Conflict``).
         A scheduled Pod stays for its grace period: who runs it deletes it again with ``grace_period_seconds=0``.
         """
-        found = kind_named(kind)
+        found = self.kind_named(kind)
         with self._storage.transaction():
             old = self.get(kind, namespace, name)
             _check_preconditions(found, old, uid, resource_version)
@@ -311,6 +328,14 @@ class Store:
                 return old
             self._mark(found, new, grace)
             return self._write(found, new)
+
+    def purge(self, key: str) -> None:
+        """Remove all objects of a kind that is not served any more, whatever holds them."""
+        with self._storage.transaction():
+            for record in list(self._storage.scan(key)):
+                last = record.object
+                last["metadata"]["resourceVersion"] = str(self._storage.revision + 1)
+                self._storage.remove(key, record.namespace, record.name, msgspec.json.encode(last))
 
     # Claims: names that belong to somebody and are no objects (node ports), in the same transaction as the objects
 
@@ -341,7 +366,8 @@ class Store:
         meta = new["metadata"]
         meta["resourceVersion"] = str(self._storage.revision + 1)
         namespace, name = text(meta.get("namespace")), text(meta["name"])
-        self._storage.put(kind.kind, namespace, name, msgspec.json.encode(new), labels_of(new))
+        stored = kind.store(new) if isinstance(kind, CustomKind) else new
+        self._storage.put(kind.key, namespace, name, msgspec.json.encode(stored), labels_of(new))
         return new
 
     def _remove(self, kind: Kind, obj: Object, old: Object) -> Object:
@@ -349,7 +375,9 @@ class Store:
         self._admission.deleted(self, kind, old)
         meta = last["metadata"]
         meta["resourceVersion"] = str(self._storage.revision + 1)
-        self._storage.remove(kind.kind, text(meta.get("namespace")), text(meta["name"]), msgspec.json.encode(last))
+        # Watchers see the state before the write that let it go, at the version of that write.
+        seen = {**old, "metadata": {**metadata(old), "resourceVersion": meta["resourceVersion"]}}
+        self._storage.remove(kind.key, text(meta.get("namespace")), text(meta["name"]), msgspec.json.encode(seen))
         return last
 
     def _check_scope(self, kind: Kind, obj: Object) -> None:

@@ -16,7 +16,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind at one version; ``plural`` is the resource name in paths, ``group`` is empty for core.
 
     ``status_subresource`` and ``scale_subresource`` say which subresources exist beside the object itself.
-    ``preferred`` is false for older versions of a kind that is also served at a newer one.
+    ``preferred`` is false for older versions of a kind that is also served at a newer one,
+    ``custom`` says that a CustomResourceDefinition made it.
     """
 
     group: str
@@ -30,6 +31,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     status_subresource: bool = False
     scale_subresource: bool = False
     preferred: bool = True
+    custom: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the store knows its objects by: the name of the kind, which a custom kind shares with other groups."""
+        return f"{self.kind}.{self.group}" if self.custom else self.kind
 
     @property
     def api_version(self) -> str:

@@ -1,0 +1,1 @@
+"""CustomResourceDefinitions: from a definition to a served kind, as pure functions."""
