@@ -4,10 +4,7 @@ import ast
 
 import pytest
 
-_CLUSTER = "a process of the cluster or what ends it: tests/live/test_cluster.py and test_host_clean.py run the program"
-EXCUSED = {
-    "run/kubelet.py": _CLUSTER,
-}
+EXCUSED: dict[str, str] = {}
 # Extensions that carry their own table of examples, and the test that plays every table.
 _TABLES = {"compile/gateway/annotations/": "tests/live/gateway/test_annotations.py"}
 # Directories of tests that are no mirror: laws over many modules, real programs, examples, this one.
