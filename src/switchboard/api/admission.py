@@ -9,10 +9,11 @@ The order is that of kube-apiserver: structure, defaults, allocation, validation
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from switchboard.api import allocation, errors, services
+from switchboard.api import allocation, errors, pods, services
 from switchboard.api.errors import Cause
 from switchboard.api.store import BINDING, FINALIZE, Store
 from switchboard.base.findings import Severity
@@ -20,6 +21,7 @@ from switchboard.k8s import names, objects, schemas
 from switchboard.k8s.defaults import default
 from switchboard.k8s.kinds import Kind
 from switchboard.k8s.objects import Object
+from switchboard.k8s.shapes import shape
 from switchboard.k8s.validation import validate
 
 SYSTEM_NAMESPACES = (
@@ -29,6 +31,8 @@ SYSTEM_NAMESPACES = (
     names.NODE_LEASE_NAMESPACE,
 )
 API_SERVICE = "kubernetes"
+_INDEX = re.compile(r"\[\d+\]")
+_STATUS_DEFAULTS = ("Service", "Node", "Pod")
 _NOT_DECODABLE = ("wrong-type", "unknown-kind")
 
 
@@ -66,6 +70,7 @@ class KubernetesAdmission:
     def create(self, store: Store, kind: Kind, obj: Object) -> None:
         """Complete and check a new object."""
         _decode(kind, obj)
+        _own_once(store, obj)
         _check_namespace(store, kind, obj)
         _default(obj)
         if kind.kind == services.KIND:
@@ -75,28 +80,35 @@ class KubernetesAdmission:
             obj["spec"] = {"finalizers": [names.NAMESPACE_FINALIZER]}
             obj["status"] = {"phase": "Active"}
         elif kind.kind == "Pod":
-            obj["status"] = {"phase": "Pending"}
-        _validate(kind, obj, None)
+            pods.complete(store, obj)
+        _prepare(store, kind, obj)
+        _validate(store, kind, obj, None)
         if kind.kind == services.KIND:
             services.finish(obj)
         elif kind.kind == "Job":
             _select_own_pods(obj)
+        shape(obj)
 
     def update(self, store: Store, kind: Kind, new: Object, old: Object, subresource: str) -> None:
         """Complete and check a changed object; a subresource that changes no spec skips the defaults."""
         if subresource in (BINDING, FINALIZE):
             # These change what an ordinary update may not, and nothing else.
+            shape(new)
             return
         if not subresource:
             _decode(kind, new)
-        if not subresource or kind.kind == services.KIND:
+            _own_once(store, new)
+        if not subresource or kind.kind in _STATUS_DEFAULTS:
             _default(new)
         if kind.kind == services.KIND and not subresource:
             services.omit_empty(new)
             services.update(store, new, old)
-        _validate(kind, new, old)
+        if kind.kind == "DaemonSet":
+            _count_templates(new, old)
+        _validate(store, kind, new, old)
         if kind.kind == services.KIND:
             services.finish(new)
+        shape(new)
 
     def deleted(self, store: Store, kind: Kind, old: Object) -> None:
         """Release what an object held."""
@@ -121,6 +133,57 @@ def _select_own_pods(job: Object) -> None:
     }
     if spec.get("selector") is None:
         spec["selector"] = {"matchLabels": {names.JOB_UID_LABEL: uid}}
+    own = objects.metadata(job)
+    if not own.get("labels"):
+        own["labels"] = {**meta["labels"]}
+
+
+def _own_once(store: Store, obj: Object) -> None:
+    """An owner that is named twice is kept once, and its writer is told."""
+    owners = objects.owners(obj)
+    kept = [o for i, o in enumerate(owners) if o not in owners[:i]]
+    if len(kept) < len(owners):
+        obj["metadata"]["ownerReferences"] = kept
+        store.warnings.append(".metadata.ownerReferences contains duplicate entries; they are removed")
+
+
+def _prepare(store: Store, kind: Kind, obj: Object) -> None:
+    """What else the server adds to new objects of some kinds."""
+    meta = obj["metadata"] = objects.metadata(obj)
+    if kind.kind == "DaemonSet":
+        meta["annotations"] = {**objects.annotations(obj), names.DAEMONSET_TEMPLATE_GENERATION: "1"}
+    elif kind.kind == "Ingress" and not objects.spec(obj).get("ingressClassName"):
+        _choose_class(store, obj)
+    elif kind.kind in ("PersistentVolumeClaim", "PersistentVolume"):
+        protection = names.PVC_PROTECTION if kind.kind == "PersistentVolumeClaim" else names.PV_PROTECTION
+        if protection not in objects.finalizers(obj):
+            meta["finalizers"] = [*objects.finalizers(obj), protection]
+    elif kind.kind == "Node":
+        obj["spec"] = objects.spec(obj)
+        taints = objects.sequence(obj["spec"].get("taints"))
+        if not any(objects.mapping(t).get("key") == names.NOT_READY_TAINT for t in taints):
+            obj["spec"]["taints"] = [*taints, {"key": names.NOT_READY_TAINT, "effect": "NoSchedule"}]
+
+
+def _choose_class(store: Store, ingress: Object) -> None:
+    """The default class, the newest when there are several; the old annotation is a choice as well."""
+    if names.INGRESS_CLASS_ANNOTATION in objects.annotations(ingress):
+        return
+    classes = [
+        c for c in store.list("IngressClass")[0] if objects.annotations(c).get(names.DEFAULT_INGRESS_CLASS) == "true"
+    ]
+    if classes:
+        newest = max(objects.text(objects.metadata(c).get("creationTimestamp")) for c in classes)
+        named = [objects.name(c) for c in classes if objects.metadata(c).get("creationTimestamp") == newest]
+        ingress["spec"] = {"ingressClassName": min(named), **objects.spec(ingress)}
+
+
+def _count_templates(new: Object, old: Object) -> None:
+    """A DaemonSet counts the changes of its template in an annotation."""
+    before = objects.annotations(old).get(names.DAEMONSET_TEMPLATE_GENERATION, "1")
+    changed = objects.spec(new).get("template") != objects.spec(old).get("template")
+    count = int(before) + changed if before.isdecimal() else 1
+    new["metadata"]["annotations"] = {**objects.annotations(new), names.DAEMONSET_TEMPLATE_GENERATION: str(count)}
 
 
 def _default(obj: Object) -> None:
@@ -173,14 +236,20 @@ def _check_namespace(store: Store, kind: Kind, obj: Object) -> None:
         raise errors.forbidden(kind, objects.name(obj), why, [cause])
 
 
-def _validate(kind: Kind, obj: Object, old: Object | None) -> None:
-    found = [f for f in validate(obj, old) if f.severity is Severity.ERROR]
+def _validate(store: Store, kind: Kind, obj: Object, old: Object | None) -> None:
+    judged = validate(obj, old)
+    found = [f for f in judged if f.severity is Severity.ERROR]
     if old is None:
         # Kinds without rules of their own still have required fields.
-        told = {f.field for f in found}
-        found += [f for f in schemas.check(obj) if f.reference == "field-required" and f.field not in told]
+        told = [_INDEX.sub("", f.field) for f in found]
+        found += [
+            f
+            for f in schemas.check(obj)
+            if f.reference == "field-required" and not any(t.startswith(_INDEX.sub("", f.field)) for t in told)
+        ]
     if found:
         raise errors.invalid(kind, objects.name(obj), errors.causes_of(found), found)
+    store.warnings += [f"{f.message} {f.hint}" for f in judged if f.severity is Severity.WARNING]
 
 
 def _api_service(network: allocation.Network) -> Object:

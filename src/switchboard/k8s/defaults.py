@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from switchboard.k8s import names, objects, pod_defaults
+from switchboard.k8s import names, objects, pod_defaults, resource_defaults
 from switchboard.k8s.objects import Object, copied, mapping, sequence
 from switchboard.k8s.pod_defaults import fill, fill_empty
 
@@ -28,6 +28,7 @@ def default(obj: Object) -> Object:
             result["spec"] = {}
         if isinstance(result["spec"], dict):
             fill_in(result)
+    resource_defaults.fill_in(result)
     if (objects.api_version(result), objects.kind(result)) == ("v1", "Namespace"):
         _namespace(result)
     return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from switchboard.k8s.objects import mapping, sequence
+from switchboard.k8s.quantity import canonical_values
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _MODED_VOLUMES = ("configMap", "secret", "downwardAPI", "projected")
@@ -68,6 +69,8 @@ def _containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _container(container: dict[str, Any]) -> None:
     fill(container, resources={})
+    for part in mapping(container.get("resources")).values():
+        canonical_values(part)
     fill_empty(
         container,
         terminationMessagePath="/dev/termination-log",

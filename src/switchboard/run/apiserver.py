@@ -24,6 +24,8 @@ from switchboard.api.access import bootstrap
 from switchboard.api.access.accounts import AccountTokens
 from switchboard.api.access.identity import MASTERS, StaticTokens, User
 from switchboard.api.admission import KubernetesAdmission
+from switchboard.api.crds.admission import CustomResources
+from switchboard.api.crds.upkeep import Upkeep
 from switchboard.api.server.router import ApiServer
 from switchboard.api.store import Store
 from switchboard.apply.certificates import CERTIFICATE_FILE, CertificateAuthority, KeyPair
@@ -83,9 +85,14 @@ async def _serve(
 def new_store(admission: KubernetesAdmission, storage: SqliteStorage | None = None) -> Store:
     """A store with what every cluster has, roles included."""
     store = Store(
-        clock=now, uid=lambda: str(uuid.uuid4()), randrange=secrets.randbelow, admission=admission, storage=storage
+        clock=now,
+        uid=lambda: str(uuid.uuid4()),
+        randrange=secrets.randbelow,
+        admission=CustomResources(admission),
+        storage=storage,
     )
     bootstrap.start(store)
+    store.subscribe(Upkeep(store).run)
     return store
 
 

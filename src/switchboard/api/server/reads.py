@@ -87,6 +87,9 @@ def page(store: Store, kind: Kind, namespace: str | None, options: ListOptions) 
         found = [r for r in found if _key(r) > start]
     shown_at = version or store.resource_version
     meta: Object = {"resourceVersion": str(shown_at)}
+    if kind.custom:
+        # Lists of custom objects say so even when nothing follows.
+        meta["continue"] = ""
     if options.limit and len(found) > options.limit:
         rest = len(found) - options.limit
         found = found[: options.limit]
@@ -107,11 +110,11 @@ def _key(record: Record) -> str:
 
 
 def _at(store: Store, kind: Kind, namespace: str | None, version: int, paging: bool) -> Iterator[Record] | list[Record]:
-    now = store.records(kind.kind, namespace)
+    now = store.records(kind.key, namespace)
     if not version or version == store.resource_version:
         return now
     try:
-        changes = store.events(version, [kind.kind])
+        changes = store.events(version, [kind.key])
     except Expired as error:
         raise (Expired(_EXPIRED) if paging else error) from error
     if not changes:

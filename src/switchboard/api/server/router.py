@@ -33,6 +33,8 @@ from switchboard.k8s.kinds import Kind
 from switchboard.k8s.objects import Object
 
 _CREATED = 201
+_DEPRECATED = (names.CORE, "endpoints")
+_ENDPOINTS_DEPRECATED = "v1 Endpoints is deprecated in v1.33+; use EndpointSlices of the group for discovery"
 
 
 class ApiServer:
@@ -58,7 +60,7 @@ class ApiServer:
         columns: Callable[[Kind], Columns] = columns_of,
     ) -> None:
         self.store = store
-        self.resources = resources or Resources()
+        self.resources = resources or Resources(store.custom.kinds)
         self._readers = tuple(readers)
         self._authorizer = Authorizer(store)
         self._columns = columns
@@ -69,6 +71,8 @@ class ApiServer:
 
     def handle(self, request: Request) -> Answer | Watch:
         """The answer to a request."""
+        self.store.warnings.clear()
+        target = None
         try:
             user = authenticate(request, self._readers)
             wanted = impersonated(request)
@@ -79,9 +83,15 @@ class ApiServer:
             self._authorizer.check(user, target)
             if not target.resource:
                 return self._documents.answer(request, target)
-            return self._resource(request, target, user)
+            answer = self._resource(request, target, user)
         except ApiError as error:
-            return answers.refusal(error, _form_or_plain(request))
+            answer = answers.refusal(error, _form_or_plain(request))
+        if isinstance(answer, Watch):
+            return answer
+        told = list(self.store.warnings)
+        if target is not None and (target.group, target.resource) == _DEPRECATED:
+            told.append(_ENDPOINTS_DEPRECATED)
+        return answers.warned(answer, told)
 
     def _check_impersonation(self, user: User, wanted: User, request: Request) -> None:
         account = account_of(wanted)
@@ -117,6 +127,9 @@ class ApiServer:
             raise _not_allowed()
         if not resource.stored:
             return self._stateless(request, target, resource, user)
+        if not resource.kind.namespaced:
+            # The path of a Namespace names it as its own namespace, which is what authorization looks at.
+            target = msgspec.structs.replace(target, namespace="")
         return self._stored(request, target, resource, user)
 
     def _stored(self, request: Request, target: Target, resource: Resource, user: User) -> Answer | Watch:
@@ -142,13 +155,12 @@ class ApiServer:
         return self._written(write[target.verb](request, target, resource, user), kind, shown)
 
     def _written(self, written: Written, kind: Kind, shown: Shown) -> Answer:
-        answer = answers.one(written.object, kind, shown, _CREATED if written.created else 200)
-        return answers.warned(answer, written.warnings)
+        return answers.one(written.object, kind, shown, _CREATED if written.created else 200)
 
     def _get(self, request: Request, target: Target, kind: Kind, shown: Shown) -> Answer:
         version = reads.version_of(request.parameter("resourceVersion"))
         reads.require_reached(self.store, version)
-        found = self.store.find(kind.kind, target.namespace, target.name)
+        found = self.store.find(kind.key, target.namespace, target.name)
         if found is None:
             raise errors.not_found(kind, target.name)
         return answers.one(found, kind, shown)
@@ -161,6 +173,8 @@ class ApiServer:
 
     def _below(self, request: Request, target: Target, resource: Resource, user: User) -> Answer:
         sub, kind = resource.subresource(target.subresource), resource.kind
+        if not kind.namespaced:
+            target = msgspec.structs.replace(target, namespace="")
         if sub is None:
             raise _no_resource()
         if target.verb not in sub.verbs:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from switchboard.api import errors, selectors
+from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import BadRequest, Cause, Invalid, TooManyRequests
 from switchboard.api.metadata import timestamp
 from switchboard.api.server import content, options, patching
@@ -40,18 +41,20 @@ class Subresources:
 
     def get_scale(self, target: Target, resource: Resource) -> Object:
         """The Scale of a workload."""
-        return scale_of(self._store.get(resource.kind.kind, target.namespace, target.name))
+        return scale_of(self._store.get(resource.kind.key, target.namespace, target.name), resource.kind)
 
     def write_scale(self, request: Request, target: Target, resource: Resource) -> Written:
         """PUT or PATCH of a Scale."""
         settings = options.write_options(request, "UpdateOptions" if request.method == "PUT" else "PatchOptions")
         with self._store.transaction(dry_run=settings.dry_run):
-            old = self._store.get(resource.kind.kind, target.namespace, target.name)
+            old = self._store.get(resource.kind.key, target.namespace, target.name)
             if request.method == "PUT":
                 wanted = content.body_of(request, SCALE.kind).value
             else:
                 type_ = content.patch_type(request)
-                wanted = patching.patched(type_, scale_of(old), content.patch_of(request, type_).value, SCALE)
+                wanted = patching.patched(
+                    type_, scale_of(old, resource.kind), content.patch_of(request, type_).value, SCALE
+                )
             if not isinstance(wanted, dict) or not isinstance(wanted.get("spec") or {}, dict):
                 raise BadRequest("the body is not a Scale")
             replicas = mapping(wanted.get("spec")).get("replicas", 0)
@@ -60,13 +63,13 @@ class Subresources:
             if replicas < 0:
                 why = f"Invalid value: {replicas}: must be greater than or equal to 0"
                 raise _refused(SCALE, target.name, Cause("FieldValueInvalid", why, "spec.replicas"))
-            new = {**old, "spec": {**objects.spec(old), "replicas": replicas}, "metadata": {**metadata(old)}}
+            new = _with_replicas(old, resource.kind, replicas)
             sent = text(metadata(wanted).get("resourceVersion"))
             if sent:
                 new["metadata"]["resourceVersion"] = sent
             kind, now = resource.kind, self._store.clock()
             new = patching.owned(new, old, kind, "scale", settings, request, now)
-            return Written(scale_of(self._store.update(new)))
+            return Written(scale_of(self._store.update(new), kind))
 
     def bind(self, request: Request, namespace: str, name: str) -> Object:
         """A Pod's node, chosen by a scheduler."""
@@ -175,8 +178,18 @@ def _selects(budget: Object, pod: Object) -> bool:
     return selector is not None and selectors.matches(selector, objects.labels(pod))
 
 
-def scale_of(obj: Object) -> Object:
+def _with_replicas(old: Object, kind: Kind, replicas: int) -> Object:
+    if isinstance(kind, CustomKind):
+        new = kind.with_replicas(kind.read(old), replicas)
+        return {**new, "metadata": {**metadata(old)}}
+    return {**old, "spec": {**objects.spec(old), "replicas": replicas}, "metadata": {**metadata(old)}}
+
+
+def scale_of(obj: Object, kind: Kind) -> Object:
     """The Scale of a workload: its replicas and the selector of its pods as text."""
+    if isinstance(kind, CustomKind):
+        replicas, observed, told = kind.scaled(kind.read(obj))
+        return _scale(obj, replicas, {"replicas": observed, **({"selector": told} if told else {})})
     spec, status = objects.spec(obj), objects.status(obj)
     selector = spec.get("selector")
     if objects.kind(obj) == "ReplicationController":
@@ -185,8 +198,11 @@ def scale_of(obj: Object) -> Object:
     told = selector_text(selector)
     if told:
         shown["selector"] = told
+    return _scale(obj, spec.get("replicas", 0), shown)
+
+
+def _scale(obj: Object, replicas: Any, shown: dict[str, Any]) -> Object:
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    replicas = spec.get("replicas", 0)
     return {
         "kind": SCALE.kind,
         "apiVersion": SCALE.api_version,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from switchboard.api.crds.custom import CustomKind
 from switchboard.k8s import names
 from switchboard.k8s.kinds import Kind
 from switchboard.k8s.objects import Object, api_version, mapping, sequence
@@ -28,6 +29,8 @@ _EVENT_FIELDS = (
 
 def as_version(obj: Object, kind: Kind) -> Object:
     """The object as its kind at the wanted version has it; itself when it is at that version."""
+    if isinstance(kind, CustomKind):
+        return kind.read(obj)
     have = api_version(obj)
     if have == kind.api_version:
         return obj
@@ -40,7 +43,13 @@ def as_version(obj: Object, kind: Kind) -> Object:
 
 def _renamed(obj: Object, *, to_new: bool) -> Object:
     table = dict(_EVENT_FIELDS) if to_new else {new: old for old, new in _EVENT_FIELDS}
-    return {table.get(key, key): value for key, value in obj.items()}
+    found = {table.get(key, key): value for key, value in obj.items()}
+    if to_new:
+        # Of the new group's own fields, those that are empty are left out.
+        for field in ("reportingController", "reportingInstance"):
+            if field in found and not found[field]:
+                del found[field]
+    return found
 
 
 def _autoscaler(obj: Object, version: str) -> Object:

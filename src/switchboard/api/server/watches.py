@@ -51,7 +51,7 @@ class Watch:
         self._initial: Iterator[bytes] | None = None
         if options.initial_events or (version == 0 and options.initial_events is not False):
             reads.require_reached(store, version)
-            records = list(store.records(kind.kind, namespace, self._labels, self._fields))
+            records = list(store.records(kind.key, namespace, self._labels, self._fields))
             self._version = store.resource_version
             self._initial = self._begin([r.data for r in records], mark=options.initial_events is True)
         else:
@@ -101,10 +101,10 @@ class Watch:
         return _LINE % (b"BOOKMARK", msgspec.json.encode(obj))
 
     def _changes(self, room: int) -> list[bytes]:
-        if self.ended or self._version == self._store.resource_version:
+        if self.ended or self._version >= self._store.settled_version:
             return []
         try:
-            events = self._store.events(self._version, [self._kind.kind])
+            events = self._store.events(self._version, [self._kind.key])
         except Expired as error:
             return [self.fail(error)]
         found: list[bytes] = []
@@ -117,7 +117,7 @@ class Watch:
             self._version = event.resource_version
             if room <= 0:
                 return found
-        self._version = self._store.resource_version
+        self._version = max(self._version, self._store.settled_version)
         return found
 
     def fail(self, error: ApiError) -> bytes:

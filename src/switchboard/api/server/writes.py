@@ -17,6 +17,7 @@ from switchboard.api import errors
 from switchboard.api.access import escalation
 from switchboard.api.access.identity import User
 from switchboard.api.access.rbac import Authorizer
+from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import ApiError, BadRequest, Cause
 from switchboard.api.server import content, fields, options, patching, reads
 from switchboard.api.server.content import Body
@@ -47,7 +48,6 @@ class Written(msgspec.Struct, frozen=True):
 
     object: Object
     created: bool = False
-    warnings: tuple[str, ...] = ()
 
 
 class Writer:
@@ -66,22 +66,26 @@ class Writer:
         """POST to a collection."""
         settings = options.write_options(request, "CreateOptions")
         obj, warnings = read(request, target, resource, settings)
+        self._store.warnings += warnings
         with self._store.transaction(dry_run=settings.dry_run):
-            return Written(self._create(resource.kind, obj, user, request, settings), True, warnings)
+            return Written(self._create(resource.kind, obj, user, request, settings), True)
 
     def update(self, request: Request, target: Target, resource: Resource, user: User) -> Written:
         """PUT of an object or of its status."""
         settings = options.write_options(request, "UpdateOptions")
         obj, warnings = read(request, target, resource, settings)
+        self._store.warnings += warnings
         _match_name(obj, target.name)
         with self._store.transaction(dry_run=settings.dry_run):
-            old = self._store.find(resource.kind.kind, target.namespace, target.name)
+            old = self._store.find(resource.kind.key, target.namespace, target.name)
             if old is None and resource.kind.kind in CREATED_BY_UPDATE and not target.subresource:
                 self._authorizer.check(user, msgspec.structs.replace(target, verb="create"))
-                return Written(self._create(resource.kind, obj, user, request, settings), True, warnings)
+                return Written(self._create(resource.kind, obj, user, request, settings), True)
             if old is None:
                 raise errors.not_found(resource.kind, target.name)
-            return Written(self._update(resource.kind, target, obj, old, user, request, settings), False, warnings)
+            if resource.custom and not objects.resource_version(obj):
+                raise _without_version(resource.kind, target.name)
+            return Written(self._update(resource.kind, target, obj, old, user, request, settings))
 
     def patch(self, request: Request, target: Target, resource: Resource, user: User) -> Written:
         """PATCH of an object or of its status; server-side apply makes what is not there."""
@@ -90,7 +94,7 @@ class Writer:
         body = content.patch_of(request, type_)
         kind = resource.kind
         with self._store.transaction(dry_run=settings.dry_run):
-            old = self._store.find(kind.kind, target.namespace, target.name)
+            old = self._store.find(kind.key, target.namespace, target.name)
             if old is None and (type_ != "apply" or target.subresource):
                 raise errors.not_found(kind, target.name)
             if type_ == "apply":
@@ -98,13 +102,13 @@ class Writer:
             assert old is not None
             before = as_version(old, kind)
             obj = patching.patched(type_, before, body.value, kind)
-            warnings = _read_patched(obj, body, kind, settings, request)
+            self._store.warnings += _read_patched(obj, body, kind, settings, request)
             _match_names(obj, target)
             try:
                 new = self._update(kind, target, obj, old, user, request, settings)
             except BadRequest as error:
                 raise _patch_refused(error) from error
-            return Written(new, False, warnings)
+            return Written(new)
 
     def delete(self, request: Request, target: Target, resource: Resource) -> tuple[Object, bool]:
         """DELETE of an object: its last state, and whether it is gone."""
@@ -157,16 +161,24 @@ class Writer:
         return Written(self._store.update(obj, subresource=SUBRESOURCES.get(target.subresource, target.subresource)))
 
     def _delete(self, kind: Kind, namespace: str, name: str, settings: DeleteOptions) -> tuple[Object, bool]:
+        policy = settings.policy
+        if kind.kind == "Job" and not policy:
+            # What batch/v1 does since its first day.
+            policy = "Orphan"
+            self._store.warnings.append(
+                "child pods are preserved by default when jobs are deleted; "
+                "set propagationPolicy=Background to remove them or propagationPolicy=Orphan to suppress this warning"
+            )
         last = self._store.delete(
-            kind.kind,
+            kind.key,
             namespace,
             name,
             uid=settings.uid,
             resource_version=settings.resource_version,
-            propagation_policy=settings.policy or "Background",
+            propagation_policy=policy or "Background",
             grace_period_seconds=settings.grace_period,
         )
-        return as_version(last, kind), self._store.find(kind.kind, namespace, name) is None
+        return as_version(last, kind), self._store.find(kind.key, namespace, name) is None
 
 
 def read(
@@ -206,10 +218,27 @@ def _check_kind(obj: Object, kind: Kind) -> None:
     version, name = sent_version or kind.api_version, sent_kind or kind.kind
     if (version, name) == (kind.api_version, kind.kind):
         return
+    if kind.custom:
+        raise _other_kind(obj, kind)
     known = isinstance(version, str) and isinstance(name, str) and kinds.kind_of(version, name.removesuffix("List"))
     short = str(version).rpartition("/")[2]
     why = "unknown conversion" if known else f'no kind "{name}" is registered for version "{version}"'
     raise BadRequest(f'{name} in version "{short}" cannot be handled as a {kind.kind}: {why}')
+
+
+def _without_version(kind: Kind, name: str) -> ApiError:
+    why = "Invalid value: 0: must be specified for an update"
+    return errors.invalid(kind, name, [Cause("FieldValueInvalid", why, "metadata.resourceVersion")])
+
+
+def _other_kind(obj: Object, kind: Kind) -> ApiError:
+    version, name = text(obj.get("apiVersion")), text(obj.get("kind"))
+    if version not in ("", kind.api_version):
+        return BadRequest(
+            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
+        )
+    cause = Cause("FieldValueInvalid", f'Invalid value: "{name}": must be {kind.kind}', "kind")
+    return errors.invalid(msgspec.structs.replace(kind, kind=name), objects.name(obj), [cause])
 
 
 def strict_error(kind: Kind) -> Callable[[str], ApiError]:
@@ -227,7 +256,7 @@ def known_fields(
     obj: Object, body: Body, kind: Kind, settings: WriteOptions, refuse: Callable[[str], ApiError]
 ) -> tuple[str, ...]:
     """Take unknown fields out in place; warnings about them and about duplicates, or a refusal when strict."""
-    unknown = fields.prune(obj, kind.api_version, kind.kind)
+    unknown = kind.prune(obj) if isinstance(kind, CustomKind) else fields.prune(obj, kind.api_version, kind.kind)
     told = [f'unknown field "{path}"' for path in unknown] + [f'duplicate field "{key}"' for key in body.duplicates]
     if told and settings.validation == "Strict":
         raise refuse(", ".join(told))

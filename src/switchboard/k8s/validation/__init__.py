@@ -13,7 +13,18 @@ from typing import Final
 from switchboard.base.findings import Finding
 from switchboard.k8s import objects
 from switchboard.k8s.objects import Object
-from switchboard.k8s.validation import ingress, metadata, networkpolicy, pod, scaling, service, workload
+from switchboard.k8s.validation import (
+    access,
+    core,
+    endpoints,
+    ingress,
+    metadata,
+    networkpolicy,
+    pod,
+    scaling,
+    service,
+    workload,
+)
 from switchboard.k8s.validation.report import REASONS, Report
 
 __all__ = ["REASONS", "validate"]
@@ -33,6 +44,13 @@ _BY_KIND: Final[dict[tuple[str, str], _Validator]] = {
     ("batch/v1", "CronJob"): workload.cron_job,
     ("autoscaling/v2", "HorizontalPodAutoscaler"): scaling.autoscaler,
     ("policy/v1", "PodDisruptionBudget"): scaling.budget,
+    ("v1", "Endpoints"): endpoints.endpoints,
+    ("discovery.k8s.io/v1", "EndpointSlice"): endpoints.endpoint_slice,
+    ("rbac.authorization.k8s.io/v1", "Role"): access.role,
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"): access.cluster_role,
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): access.binding,
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): access.binding,
+    **core.KINDS,
 }
 
 

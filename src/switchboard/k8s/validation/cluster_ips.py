@@ -136,7 +136,7 @@ def _update(report: Report, spec: dict[str, Any], before: dict[str, Any], *, add
     old, new = sequence(before.get("ipFamilies")), sequence(spec.get("ipFamilies"))
     if headless(spec) and not mapping(spec.get("selector")):
         return
-    if old and old[:1] != new[:1]:
+    if old and new and old[:1] != new[:1]:
         report.immutable("spec.ipFamilies[0]", new)
     elif len(old) > len(new) and not single:
         report.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), "SingleStack to give a family back")

@@ -70,10 +70,15 @@ def _namespace(report: Report, obj: Object) -> None:
 
 def _owners(report: Report, obj: Object) -> None:
     controllers = 0
-    for index, owner in enumerate(objects.owners(obj)):
-        for part in ("apiVersion", "kind", "name", "uid"):
+    for owner in objects.owners(obj):
+        version = text(owner.get("apiVersion"))
+        if not version.rpartition("/")[2] or version.count("/") > 1:
+            report.invalid("metadata.ownerReferences.apiVersion", version, "a group and a version")
+        for part in ("kind", "name", "uid"):
             if not owner.get(part):
-                report.invalid(f"metadata.ownerReferences[{index}].{part}", owner.get(part), "set")
+                report.invalid(f"metadata.ownerReferences.{part}", owner.get(part), "set")
+        if (version, owner.get("kind")) == ("v1", "Event"):
+            report.refused("metadata.ownerReferences", "An Event owns nothing.", "Name another owner.")
         controllers += owner.get("controller") is True
     if controllers > 1:
         message = "Only one owner may be the controller."

@@ -25,6 +25,7 @@ REASONS: Final = {
     "field-duplicate": "FieldValueDuplicate",
     "field-too-long": "FieldValueTooLong",
     "field-not-found": "FieldValueNotFound",
+    "field-too-many": "FieldValueTooMany",
 }
 _SHOWN = 60
 
@@ -88,6 +89,10 @@ class Report:
     def too_long(self, field: str, limit: str) -> None:
         """A value has more than ``limit`` (with its unit)."""
         self._add("field-too-long", field, f"`{field}` has more than {limit}.", "Shorten it.")
+
+    def too_many(self, field: str, message: str, hint: str) -> None:
+        """A list has more entries than it may have."""
+        self._add("field-too-many", field, message, hint)
 
     def not_found(self, field: str, value: Any, hint: str) -> None:
         """A value names something that is not there."""

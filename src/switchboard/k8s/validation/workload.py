@@ -7,7 +7,9 @@ Specification: pkg/apis/apps/validation and pkg/apis/batch/validation of Kuberne
 
 from __future__ import annotations
 
+import functools
 import re
+import zoneinfo
 from typing import Any, Final
 
 from switchboard.k8s import objects
@@ -114,7 +116,7 @@ def job(report: Report, obj: Object, old: Object | None) -> None:
 
 
 def cron_job(report: Report, obj: Object, old: Object | None) -> None:
-    """All rules for one CronJob; whether a time zone exists is the machine's knowledge, not looked at here."""
+    """All rules for one CronJob; time zones are those of the machine's database."""
     spec = objects.spec(obj)
     _counts(report, spec, "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "startingDeadlineSeconds")
     schedule = text(spec.get("schedule"))
@@ -124,9 +126,28 @@ def cron_job(report: Report, obj: Object, old: Object | None) -> None:
         report.invalid(
             "spec.schedule", schedule, "five fields (minute hour day month weekday) or a word such as @daily"
         )
+    zone = spec.get("timeZone")
+    if zone is not None and not _is_zone(text(zone)):
+        report.invalid("spec.timeZone", zone, "a time zone such as Europe/Berlin")
     if spec.get("concurrencyPolicy") not in ("Allow", "Forbid", "Replace"):
         report.not_supported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
     _job_spec(report, "spec.jobTemplate.spec", mapping(mapping(spec.get("jobTemplate")).get("spec")))
+
+
+@functools.cache
+def _is_zone(name: str) -> bool:
+    """Whether a time zone exists; without a database every name is taken for one."""
+    if not name or name.lower() == "local":
+        return False
+    try:
+        zoneinfo.ZoneInfo("Etc/UTC")
+    except zoneinfo.ZoneInfoNotFoundError:
+        return True
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def share(report: Report, field: str, value: Any, *, at_most_all: bool) -> None:
