@@ -76,7 +76,8 @@ def families(store: Store) -> list[str]:
     return found or ["IPv4"]
 
 
-def _address_object(address: Address, service: Object) -> Object:
+def address_object(address: Address, service: Object) -> Object:
+    """The IPAddress that says that a Service has an address."""
     return {
         "apiVersion": f"{names.NETWORKING}/v1",
         "kind": "IPAddress",
@@ -104,7 +105,7 @@ def reserve_address(store: Store, service: Object, text: str, value: object) -> 
     if not any(_usable(network, address) for network in networks(store, f"IPv{address.version}")):
         raise _refused(service, value, f"failed to allocate IP {text}: the provided IP is not in the valid range")
     try:
-        store.create(_address_object(address, service))
+        store.create(address_object(address, service))
     except errors.AlreadyExists as taken:
         why = f"failed to allocate IP {text}: provided IP is already allocated"
         raise _refused(service, value, why) from taken
@@ -124,7 +125,7 @@ def next_address(store: Store, service: Object, family: str) -> str:
         for offset in _candidates(lower, upper, store.randrange, store.dry_run):
             address = network.network_address + offset
             if store.find("IPAddress", "", str(address)) is None:
-                store.create(_address_object(address, service))
+                store.create(address_object(address, service))
                 return str(address)
     raise errors.InternalError(f"failed to allocate a serviceIP: no {family} address is free")
 
