@@ -279,9 +279,9 @@ class TestPipeline:
             storage.subscribe(lambda: heard.append([e.name for e in storage.events(0)]))
             put(storage, "x")
             assert storage.get("K", "a", "x").data == b"1"
-            assert (heard, storage.events(0), storage.durable) == ([], [], 0)
+            assert (heard, storage.events(0), storage.settled) == ([], [], 0)
             await storage.flush()
-            assert (heard, storage.durable) == ([["x"]], 1)
+            assert (heard, storage.settled) == ([["x"]], 1)
 
         self.run(opened, scenario)
         assert [c[1] for c in contents(opened())] == ["x"]
@@ -300,7 +300,7 @@ class TestPipeline:
             async def write(number):
                 revision = put(storage, str(number)).resource_version
                 await storage.flush(revision)
-                assert storage.durable >= revision
+                assert storage.settled >= revision
 
             await asyncio.gather(*(write(number) for number in range(200)))
             assert sum(commits) == 200

@@ -68,6 +68,10 @@ class Storage(Protocol):
     def revision(self) -> int:
         """The revision of the latest change, 0 when there was none."""
 
+    @property
+    def settled(self) -> int:
+        """The revision up to which ``events`` tells everything: later changes are still on their way to the disk."""
+
     def get(self, kind: str, namespace: str, name: str) -> Record | None:
         """One record, None when it is not there."""
 
@@ -150,6 +154,11 @@ class MemoryStorage:
     @property
     def revision(self) -> int:
         """The revision of the latest change, 0 when there was none."""
+        return self._revision
+
+    @property
+    def settled(self) -> int:
+        """Everything is told at once here."""
         return self._revision
 
     def get(self, kind: str, namespace: str, name: str) -> Record | None:

@@ -160,6 +160,14 @@ class Store:
         """The version of the whole store, which is that of its latest change."""
         return self._storage.revision
 
+    @property
+    def settled_version(self) -> int:
+        """The version up to which ``events`` tells everything: who has read them goes on from here.
+
+        With a storage on a disk the latest writes are not told before they are durable.
+        """
+        return self._storage.settled
+
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """One object, None when it is not there; ``namespace`` is empty for cluster-scoped kinds."""
         record = self._storage.get(kind, namespace, name)
@@ -415,7 +423,11 @@ def _select(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
     if subresource in (EPHEMERAL_CONTAINERS, RESIZE):
         return _select_containers(sent, old, subresource)
     if subresource:
-        return {**old, "metadata": metadata(sent), "status": mapping(sent.get("status"))}
+        meta = metadata(sent)
+        if kind.custom:
+            kept = ("resourceVersion", "managedFields")
+            meta = {**metadata(old), **{k: v for k, v in meta.items() if k in kept}}
+        return {**old, "metadata": meta, "status": mapping(sent.get("status"))}
     new = sent
     if kind.status_subresource:
         new.pop("status", None)

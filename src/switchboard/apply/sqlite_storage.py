@@ -115,8 +115,8 @@ class SqliteStorage:
         return self._revision
 
     @property
-    def durable(self) -> int:
-        """The revision up to which everything is on the disk."""
+    def settled(self) -> int:
+        """The revision up to which everything is on the disk, and told by ``events``."""
         return self._durable
 
     def get(self, kind: str, namespace: str, name: str) -> Record | None:

@@ -202,14 +202,14 @@ class ControllerLoop:
                 self._cache.put(event.kind, key, event.object)
             for desk in readers:
                 desk.notice((event.kind, *key), before)
-        self._seen = self._store.resource_version
+        self._seen = self._store.settled_version
 
     def _relist(self) -> None:
         self._cache = Cache()
         for kind in self._readers:
             for record in self._store.records(kind):
                 self._cache.put(kind, (record.namespace, record.name), record.object)
-        self._seen = self._store.resource_version
+        self._seen = self._store.settled_version
         for desk in self._desks:
             desk.everything = True
 

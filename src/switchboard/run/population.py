@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib import resources
 
 from switchboard.api.admission import KubernetesAdmission
+from switchboard.api.crds.admission import CustomResources
+from switchboard.api.crds.upkeep import Upkeep
 from switchboard.api.metadata import timestamp
 from switchboard.api.store import Store
 from switchboard.base.findings import Finding
@@ -32,7 +34,10 @@ def now() -> datetime:
 def populate(options: LabOptions, manifests: Sequence[Manifest]) -> tuple[Store, tuple[Finding, ...]]:
     """The store with everything in it, or findings about the manifests that were refused."""
     admission = KubernetesAdmission(service_cidrs=(options.ranges.services,))
-    store = Store(clock=now, uid=lambda: str(uuid.uuid4()), randrange=secrets.randbelow, admission=admission)
+    store = Store(
+        clock=now, uid=lambda: str(uuid.uuid4()), randrange=secrets.randbelow, admission=CustomResources(admission)
+    )
+    store.subscribe(Upkeep(store).run)
     admission.start(store)
     for node in options.node_facts():
         obj = node_object(node, timestamp(now()))

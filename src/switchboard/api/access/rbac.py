@@ -95,7 +95,7 @@ class Authorizer:
                 yield binding, rules
 
     def _refresh(self) -> None:
-        now = self._store.resource_version
+        now = self._store.settled_version
         if self._seen == now:
             return
         try:

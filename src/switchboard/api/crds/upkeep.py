@@ -39,7 +39,7 @@ class Upkeep:
             self._running = False
 
     def _run(self) -> None:
-        seen, self._seen = self._seen, self._store.resource_version
+        seen, self._seen = self._seen, self._store.settled_version
         try:
             changes = self._store.events(max(seen, 0), {KIND})
         except Expired:

@@ -129,6 +129,8 @@ def stored_as(data: bytes, kind: Kind) -> bytes:
 def joined(records: Iterable[bytes], kind: Kind, meta: Object, *, typed: bool) -> bytes:
     """A list as bytes."""
     skip = len(prefix_of(kind)) if typed else 0
+    # Lists of custom objects say so even when nothing follows.
+    meta = meta if typed else {"continue": "", **meta}
     items = []
     for data in records:
         data = stored_as(data, kind)

@@ -87,9 +87,6 @@ def page(store: Store, kind: Kind, namespace: str | None, options: ListOptions) 
         found = [r for r in found if _key(r) > start]
     shown_at = version or store.resource_version
     meta: Object = {"resourceVersion": str(shown_at)}
-    if kind.custom:
-        # Lists of custom objects say so even when nothing follows.
-        meta["continue"] = ""
     if options.limit and len(found) > options.limit:
         rest = len(found) - options.limit
         found = found[: options.limit]

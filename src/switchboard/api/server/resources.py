@@ -103,6 +103,8 @@ def _without_storage() -> Iterator[Resource]:
 
 BUILT_IN: Final[tuple[Resource, ...]] = (*(resource_of(k) for k in kinds.KINDS), *_without_storage())
 
+BUILT_IN_GROUPS: Final = frozenset(resource.kind.group for resource in BUILT_IN)
+
 
 class Resources:
     """What is served now.

@@ -22,7 +22,7 @@ from switchboard.api.server.columns import columns_of
 from switchboard.api.server.content import Form
 from switchboard.api.server.documents import Documents
 from switchboard.api.server.request import Request, Target, target_of
-from switchboard.api.server.resources import Resource, Resources
+from switchboard.api.server.resources import BUILT_IN_GROUPS, Resource, Resources
 from switchboard.api.server.subresources import Signer, Subresources
 from switchboard.api.server.tables import Columns
 from switchboard.api.server.watches import Watch
@@ -116,6 +116,9 @@ class ApiServer:
 
     def _resource(self, request: Request, target: Target, user: User) -> Answer | Watch:
         resource = self.resources.find(target.group, target.version, target.resource)
+        if target.group not in BUILT_IN_GROUPS and not _is_served(resource, target):
+            # Of groups that are not its own kube-apiserver knows nothing, not even how to say so.
+            return answers.plain(404, "404 page not found\n")
         if resource is None or (resource.kind.namespaced and request.method != "GET" and not target.namespace):
             raise _no_resource()
         if not resource.kind.namespaced and target.namespace and target.resource != "namespaces":
@@ -218,6 +221,10 @@ class ApiServer:
 def objects_held(obj: Object) -> bool:
     """Whether a deleted object was marked rather than removed (its last finalizer went in another request)."""
     return bool(obj.get("metadata", {}).get("deletionTimestamp")) and bool(obj["metadata"].get("finalizers"))
+
+
+def _is_served(resource: Resource | None, target: Target) -> bool:
+    return resource is not None and (resource.kind.namespaced or not target.namespace)
 
 
 def _require_path(resource: Resource, target: Target, request: Request) -> None:
