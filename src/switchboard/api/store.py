@@ -29,6 +29,12 @@ from switchboard.api.metadata import (
     prepare_update,
     require_name,
 )
+from switchboard.api.parts import BINDING as BINDING
+from switchboard.api.parts import EPHEMERAL_CONTAINERS as EPHEMERAL_CONTAINERS
+from switchboard.api.parts import FINALIZE as FINALIZE
+from switchboard.api.parts import RESIZE as RESIZE
+from switchboard.api.parts import STATUS as STATUS
+from switchboard.api.parts import select
 from switchboard.api.storage import Event, MemoryStorage, Record, Storage
 from switchboard.k8s import kinds, names
 from switchboard.k8s.kinds import Kind
@@ -37,7 +43,6 @@ from switchboard.k8s.objects import (
     api_version,
     deleting,
     finalizers,
-    mapping,
     metadata,
     sequence,
     spec,
@@ -46,8 +51,6 @@ from switchboard.k8s.objects import (
     uid,
 )
 
-STATUS, FINALIZE, BINDING = "status", "finalize", "binding"
-EPHEMERAL_CONTAINERS, RESIZE = "ephemeralcontainers", "resize"
 # Named here because the method ``list`` hides the builtin within the class.
 Objects = list[Object]
 Events = list[Event]
@@ -288,7 +291,7 @@ class Store:
             if old is None:
                 raise errors.not_found(kind, name)
             check_update(kind, sent, old)
-            new = _select(kind, sent, old, subresource)
+            new = select(kind, sent, old, subresource)
             prepare_update(kind, new, old)
             self._admission.update(self, kind, new, old, subresource)
             if not subresource:
@@ -407,49 +410,6 @@ class Store:
 
 class _Undo(Exception):  # noqa: N818 - it ends a dry run and is no error
     pass
-
-
-def _select(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
-    """The parts of a request that its endpoint honours, the rest as stored."""
-    if subresource == FINALIZE:
-        wanted = sequence(spec(sent).get("finalizers"))
-        return {**old, "metadata": {**metadata(old)}, "spec": {"finalizers": wanted} if wanted else {}}
-    if subresource == BINDING:
-        if spec(old).get("nodeName"):
-            name = text(metadata(old).get("name"))
-            raise errors.conflict(kind, name, f'pod {name} is already assigned to node "{spec(old)["nodeName"]}"')
-        bound = {**spec(old), "nodeName": spec(sent).get("nodeName")}
-        return {**old, "metadata": {**metadata(old)}, "spec": bound, "status": mapping(sent.get("status"))}
-    if subresource in (EPHEMERAL_CONTAINERS, RESIZE):
-        return _select_containers(sent, old, subresource)
-    if subresource:
-        meta = metadata(sent)
-        if kind.custom:
-            kept = ("resourceVersion", "managedFields")
-            meta = {**metadata(old), **{k: v for k, v in meta.items() if k in kept}}
-        return {**old, "metadata": meta, "status": mapping(sent.get("status"))}
-    new = sent
-    if kind.status_subresource:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = old["status"]
-    if kind.kind == "Namespace":
-        new["spec"] = old.get("spec", {})
-    return new
-
-
-def _select_containers(sent: Object, old: Object, subresource: str) -> Object:
-    """Of a Pod: the containers that were attached to it while it runs, or the resources of those that it has."""
-    kept = {**spec(old)}
-    if subresource == EPHEMERAL_CONTAINERS:
-        kept["ephemeralContainers"] = sequence(spec(sent).get("ephemeralContainers"))
-    else:
-        wanted = {mapping(c).get("name"): mapping(c) for c in sequence(spec(sent).get("containers"))}
-        kept["containers"] = [
-            {**c, **{k: v for k, v in wanted.get(c.get("name"), {}).items() if k in ("resources", "resizePolicy")}}
-            for c in sequence(spec(old).get("containers"))
-        ]
-    return {**old, "metadata": {**metadata(old)}, "spec": kept}
 
 
 def _check_preconditions(kind: Kind, old: Object, wanted_uid: str, wanted_version: str) -> None:
