@@ -64,3 +64,21 @@ def test_a_pod_stays_where_it_could_not_be_placed_now(cluster, template):
     cluster.change("Node", "n1", namespace="", taints=[{"key": "full", "effect": "NoExecute"}])
     cluster.settle()
     assert len(cluster.pods(app="d")) == 2
+
+
+def test_each_template_is_a_revision_for_the_history(cluster, template):
+    labels = {"app": "d"}
+    spec = {"selector": {"matchLabels": labels}, "template": template(labels), "revisionHistoryLimit": 1}
+    cluster.create("DaemonSet", "d", annotations={"kubernetes.io/change-cause": "first"}, spec=spec)
+    cluster.settle()
+    (revision,) = cluster.store.list("ControllerRevision")[0]
+    assert revision["revision"] == 1
+    assert revision["metadata"]["annotations"] == {"kubernetes.io/change-cause": "first"}
+    assert revision["data"] == {"spec": {"template": {**template(labels), "$patch": "replace"}}}
+    digest = revision["metadata"]["labels"]["controller-revision-hash"]
+    assert revision["metadata"]["name"] == f"d-{digest}"
+    assert {p["metadata"]["labels"]["controller-revision-hash"] for p in cluster.pods(app="d")} == {digest}
+    for image in ("app:2", "app:3"):
+        cluster.change("DaemonSet", "d", template=template(labels, image))
+        cluster.settle()
+    assert sorted(r["revision"] for r in cluster.store.list("ControllerRevision")[0]) == [2, 3]

@@ -158,3 +158,37 @@ def test_min_ready_seconds_hold_a_rollout_back(cluster):
     assert cluster.store.get("Deployment", "default", "web")["status"].get("availableReplicas") is None
     cluster.wait(11)
     assert cluster.store.get("Deployment", "default", "web")["status"]["availableReplicas"] == 2
+
+
+def test_the_new_replica_set_bears_the_cause_and_its_earlier_revisions(cluster, template):
+    cluster.deployment("web", 1)
+    cluster.settle()
+    for image in ("app:2", "app:1"):
+        cluster.change("Deployment", "web", template=template({"app": "web"}, image))
+        cluster.settle()
+    made = cluster.store.get("Deployment", "default", "web")
+    made["metadata"]["annotations"]["kubernetes.io/change-cause"] = "back to 1"
+    cluster.store.update(made)
+    cluster.settle()
+    newest = max(
+        (rs["metadata"]["annotations"] for rs in cluster.store.list("ReplicaSet")[0]),
+        key=lambda a: int(a["deployment.kubernetes.io/revision"]),
+    )
+    assert newest["deployment.kubernetes.io/revision"] == "3"
+    assert newest["deployment.kubernetes.io/revision-history"] == "1"
+    assert newest["kubernetes.io/change-cause"] == "back to 1"
+
+
+def test_a_name_that_another_replica_set_has_is_not_used(simulated, template):
+    from switchboard.controllers import deployment, replicaset
+
+    cluster = simulated([deployment.CONTROLLER, replicaset.CONTROLLER])
+    made = cluster.deployment("web", 1)
+    name = deployment._name(made)
+    other = {"selector": {"matchLabels": {"app": "other"}}, "replicas": 0, "template": template({"app": "other"})}
+    cluster.create("ReplicaSet", name, spec=other)
+    cluster.settle()
+    assert cluster.store.get("Deployment", "default", "web")["status"]["collisionCount"] == 1
+    names = [rs["metadata"]["name"] for rs in cluster.store.list("ReplicaSet")[0]]
+    assert len(names) == 2
+    assert len(cluster.pods(app="web")) == 1

@@ -93,3 +93,36 @@ def test_the_status_counts(cluster, template):
         "updateRevision": revision,
         "collisionCount": 0,
     }
+
+
+def revisions(cluster):
+    found = cluster.store.list("ControllerRevision")[0]
+    return [r["metadata"]["name"] for r in sorted(found, key=lambda r: r["revision"])]
+
+
+def update(cluster, image):
+    template = cluster.store.get("StatefulSet", "default", "db")["spec"]["template"]
+    template["spec"]["containers"][0]["image"] = image
+    cluster.change("StatefulSet", "db", template=template)
+    cluster.settle()
+
+
+def test_each_template_is_a_revision_that_pods_and_status_name(cluster, template):
+    make(cluster, template, 1)
+    cluster.settle()
+    update(cluster, "app:2")
+    first, second = revisions(cluster)
+    assert cluster.pods(app="db")[0]["metadata"]["labels"]["controller-revision-hash"] == second
+    status = cluster.store.get("StatefulSet", "default", "db")["status"]
+    assert (status["currentRevision"], status["updateRevision"]) == (second, second)
+    update(cluster, "app:1")
+    assert revisions(cluster) == [second, first]
+
+
+def test_a_pod_below_the_partition_comes_back_as_it_was(cluster, template):
+    make(cluster, template, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 2}})
+    cluster.settle()
+    update(cluster, "app:2")
+    cluster.store.delete("Pod", "default", "db-0")
+    cluster.settle()
+    assert images(cluster) == {"db-0": "app:1", "db-1": "app:1", "db-2": "app:2"}

@@ -1,6 +1,7 @@
 """DaemonSets: one pod on every node that its pods may run on.
 
-In: DaemonSets, Pods, Nodes.  Out: pods to create (for a certain node) and delete; the status.
+In: DaemonSets, Pods, Nodes, ControllerRevisions.
+Out: pods to create (for a certain node) and delete, revisions, the status.
 Found by file name and run by the controller loop.
 Specification: https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
 """
@@ -12,7 +13,7 @@ from typing import Any
 
 from switchboard.api import selectors
 from switchboard.api.metadata import clone
-from switchboard.controllers import _placement, _pods, _rollout
+from switchboard.controllers import _placement, _pods, _revisions, _rollout
 from switchboard.controllers._contract import (
     Controller,
     Create,
@@ -43,7 +44,8 @@ _TOLERATED = (
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Bring each DaemonSet that changed, or whose pods did, onto its nodes; all of them when a node changed."""
-    keys = dirty(snapshot, KIND, {"Pod": controlled_by(KIND), "Node": _all})
+    mine = controlled_by(KIND)
+    keys = dirty(snapshot, KIND, {"Pod": mine, _revisions.KIND: mine, "Node": _all})
     return each(KIND, keys, lambda key: _reconcile_one(snapshot, key, now))
 
 
@@ -65,6 +67,10 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
         return Part(identity)
     selector = selectors.from_object(objects.spec(daemon_set).get("selector"))
     pods, claims = _pods.claim(snapshot, "Pod", daemon_set, selector)
+    past = _revisions.history(snapshot, daemon_set, names.CONTROLLER_REVISION_HASH)
+    if past.collision:
+        status = {**objects.status(daemon_set), "collisionCount": _revisions.collisions(daemon_set) + 1}
+        return Part(identity, (UpdateStatus({**daemon_set, "status": status}),))
     nodes = [node for _, node in sorted(snapshot.all("Node").items()) if not objects.deleting(node)]
     wanted = [objects.name(node) for node in nodes if _runs_on(daemon_set, node)]
     kept = {objects.name(node) for node in nodes if _runs_on(daemon_set, node, running=True)}
@@ -73,8 +79,11 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
         by_node.setdefault(target(pod), []).append(pod)
     operations: list[Operation] = list(claims)
     if not objects.deleting(daemon_set):
-        operations += _advance(daemon_set, wanted, kept, by_node, now)
-    status, wait = _status(daemon_set, wanted, by_node, now)
+        operations += past.operations
+        operations += _advance(daemon_set, past.digest, wanted, kept, by_node, now)
+        live = {f"{key[1]}-{objects.labels(pod).get(names.CONTROLLER_REVISION_HASH)}" for pod in pods}
+        operations += _revisions.clean_up(daemon_set, past, live)
+    status, wait = _status(daemon_set, past.digest, wanted, by_node, now)
     if status != objects.status(daemon_set):
         operations.append(UpdateStatus({**daemon_set, "status": status}))
     return Part(identity, tuple(operations), wait)
@@ -97,21 +106,17 @@ def _template(daemon_set: Object) -> Any:
     return objects.spec(daemon_set).get("template")
 
 
-def _revision(daemon_set: Object) -> str:
-    return _pods.template_hash(_template(daemon_set))
-
-
 def _runs_on(daemon_set: Object, node: Object, *, running: bool = False) -> bool:
-    return _placement.allows(objects.spec(_pod(daemon_set, objects.name(node))), node, running=running)
+    return _placement.allows(objects.spec(_pod(daemon_set, "", objects.name(node))), node, running=running)
 
 
-def _pod(daemon_set: Object, node: str) -> Object:
+def _pod(daemon_set: Object, revision: str, node: str) -> Object:
     """The pod for one node: pinned by an affinity to the node's name, tolerant of the taints of trouble."""
     pod = _pods.from_template(
         daemon_set,
         clone(mapping(_template(daemon_set))),
         generateName=f"{objects.name(daemon_set)}-",
-        labels={names.CONTROLLER_REVISION_HASH: _revision(daemon_set)},
+        labels={names.CONTROLLER_REVISION_HASH: revision},
     )
     spec = pod["spec"]
     affinity = mapping(spec.get("affinity"))
@@ -137,7 +142,12 @@ def _pod(daemon_set: Object, node: str) -> Object:
 
 
 def _advance(
-    daemon_set: Object, wanted: list[str], kept: set[str], by_node: dict[str, list[Object]], now: datetime
+    daemon_set: Object,
+    revision: str,
+    wanted: list[str],
+    kept: set[str],
+    by_node: dict[str, list[Object]],
+    now: datetime,
 ) -> list[Operation]:
     """Pods on nodes that are ``wanted``, and none on nodes where they may not even stay (``kept``)."""
     operations: list[Operation] = []
@@ -147,8 +157,9 @@ def _advance(
         surplus = living if node not in kept else [*failed, *_oldest_first(living, failed)[1:]]
         operations += [_delete(daemon_set, pod) for pod in surplus]
     # A node gets its pod when the last one there has gone.
-    operations += [Create(_pod(daemon_set, node), regarding=daemon_set) for node in wanted if not by_node.get(node)]
-    return operations or _update(daemon_set, wanted, by_node, now)
+    empty = [node for node in wanted if not by_node.get(node)]
+    operations += [Create(_pod(daemon_set, revision, node), regarding=daemon_set) for node in empty]
+    return operations or _update(daemon_set, revision, wanted, by_node, now)
 
 
 def _oldest_first(living: list[Object], failed: list[Object]) -> list[Object]:
@@ -156,7 +167,7 @@ def _oldest_first(living: list[Object], failed: list[Object]) -> list[Object]:
 
 
 def _update(
-    daemon_set: Object, wanted: list[str], by_node: dict[str, list[Object]], now: datetime
+    daemon_set: Object, revision: str, wanted: list[str], by_node: dict[str, list[Object]], now: datetime
 ) -> list[Operation]:
     """Replace pods of an older template, as many at a time as maxUnavailable allows."""
     strategy = mapping(objects.spec(daemon_set).get("updateStrategy"))
@@ -173,7 +184,7 @@ def _update(
         available = [pod for pod in living if _pods.seconds_until_available(pod, minimum, now) == 0]
         missing += not available
         for pod in living:
-            if objects.labels(pod).get(names.CONTROLLER_REVISION_HASH) == _revision(daemon_set):
+            if objects.labels(pod).get(names.CONTROLLER_REVISION_HASH) == revision:
                 continue
             if pod in available:
                 candidates.append(pod)
@@ -188,13 +199,13 @@ def _delete(daemon_set: Object, pod: Object) -> Delete:
 
 
 def _status(
-    daemon_set: Object, wanted: list[str], by_node: dict[str, list[Object]], now: datetime
+    daemon_set: Object, revision: str, wanted: list[str], by_node: dict[str, list[Object]], now: datetime
 ) -> tuple[Object, float | None]:
     minimum = _pods.integer(objects.spec(daemon_set).get("minReadySeconds"), 0)
     ours = [next(iter(sorted(map(_Standing, by_node[n]))), None) for n in wanted if by_node.get(n)]
     pods = [standing.pod for standing in ours if standing is not None and not objects.deleting(standing.pod)]
     waits = [_pods.seconds_until_available(pod, minimum, now) for pod in pods]
-    updated = [p for p in pods if objects.labels(p).get(names.CONTROLLER_REVISION_HASH) == _revision(daemon_set)]
+    updated = [p for p in pods if objects.labels(p).get(names.CONTROLLER_REVISION_HASH) == revision]
     available = sum(wait == 0 for wait in waits)
     misplaced = sum(bool(pods) for node, pods in by_node.items() if node not in wanted)
     counts = {
@@ -209,6 +220,8 @@ def _status(
     }
     always = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
     status = {k: v for k, v in counts.items() if v or k in always}
+    if _revisions.collisions(daemon_set):
+        status["collisionCount"] = _revisions.collisions(daemon_set)
     return status, min((wait for wait in waits if wait), default=None)
 
 
@@ -225,7 +238,7 @@ class _Standing:
 
 CONTROLLER = Controller(
     name="daemonset-controller",
-    reads=frozenset({KIND, "Pod", "Node"}),
-    writes=frozenset({KIND, "Pod"}),
+    reads=frozenset({KIND, "Pod", "Node", _revisions.KIND}),
+    writes=frozenset({KIND, "Pod", _revisions.KIND}),
     reconcile=reconcile,
 )

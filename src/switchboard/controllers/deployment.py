@@ -34,7 +34,14 @@ from switchboard.k8s import names, objects
 from switchboard.k8s.objects import Object, mapping, text
 
 KIND = "Deployment"
-NOT_INHERITED = (names.LAST_APPLIED, names.REVISION, names.DESIRED_REPLICAS, names.MAX_REPLICAS)
+NOT_INHERITED = (
+    names.LAST_APPLIED,
+    names.REVISION,
+    names.REVISION_HISTORY,
+    names.DESIRED_REPLICAS,
+    names.MAX_REPLICAS,
+)
+HISTORY_LENGTH = 2000  # characters of the annotation that lists a ReplicaSet's earlier revisions
 
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
@@ -65,6 +72,10 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
     sets, claims = _pods.claim(snapshot, "ReplicaSet", deployment, selector)
     sets.sort(key=lambda rs: (_pods.created(rs), _revision(rs), objects.name(rs)))
     new = _new_replica_set(deployment, sets)
+    if new is None and snapshot.get("ReplicaSet", key[0], _name(deployment)) is not None:
+        # The name is taken by another template or another owner: the next hash will be another one.
+        count = _pods.integer(objects.status(deployment).get("collisionCount"), 0) + 1
+        return Part(identity, (UpdateStatus(_with_collisions(deployment, count)),))
     old = [rs for rs in sets if new is None or objects.uid(rs) != objects.uid(new)]
     operations: list[Operation] = list(claims)
     if not objects.deleting(deployment):
@@ -75,15 +86,14 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
     return Part(identity, tuple(operations), wait)
 
 
+def _with_collisions(deployment: Object, count: int) -> Object:
+    return {**deployment, "status": {**objects.status(deployment), "collisionCount": count}}
+
+
 def _new_replica_set(deployment: Object, sets: list[Object]) -> Object | None:
     """The oldest ReplicaSet that has the Deployment's template, the hash label aside."""
     wanted = _without_hash(objects.spec(deployment).get("template"))
-    named = _name(deployment)
-    for replica_set in sets:
-        template = _without_hash(objects.spec(replica_set).get("template"))
-        if template == wanted or objects.name(replica_set) == named:
-            return replica_set
-    return None
+    return next((rs for rs in sets if _without_hash(objects.spec(rs).get("template")) == wanted), None)
 
 
 def _without_hash(template: object) -> dict[str, Any]:
@@ -202,6 +212,22 @@ def _marks(deployment: Object) -> dict[str, str]:
     return {names.DESIRED_REPLICAS: str(wanted), names.MAX_REPLICAS: str(wanted + _surge(deployment)[0])}
 
 
+def _inherited(deployment: Object) -> dict[str, str]:
+    """The Deployment's annotations that its new ReplicaSet bears, such as the cause of the change."""
+    return {k: v for k, v in objects.annotations(deployment).items() if k not in NOT_INHERITED}
+
+
+def _history(replica_set: Object, revision: int) -> dict[str, str]:
+    """The revisions that a ReplicaSet had before it becomes the newest again, as many as there is room for."""
+    before = _revision(replica_set)
+    if not before or before >= revision:
+        return {}
+    listed = [*text(objects.annotations(replica_set).get(names.REVISION_HISTORY)).split(","), str(before)]
+    while len(",".join(listed)) > HISTORY_LENGTH or listed[0] == "":
+        listed.pop(0)
+    return {names.REVISION_HISTORY: ",".join(listed)}
+
+
 def _create(deployment: Object, replicas: int, revision: int) -> list[Operation]:
     digest = _hash(deployment)
     spec = objects.spec(deployment)
@@ -209,7 +235,6 @@ def _create(deployment: Object, replicas: int, revision: int) -> list[Operation]
     meta = template["metadata"] = mapping(template.get("metadata"))
     meta["labels"] = {**mapping(meta.get("labels")), names.POD_TEMPLATE_HASH: digest}
     selector = mapping(spec.get("selector"))
-    inherited = {k: v for k, v in objects.annotations(deployment).items() if k not in NOT_INHERITED}
     replica_set: Object = {
         "apiVersion": objects.api_version(deployment),
         "kind": "ReplicaSet",
@@ -217,7 +242,7 @@ def _create(deployment: Object, replicas: int, revision: int) -> list[Operation]
             "name": _name(deployment),
             "namespace": objects.namespace(deployment),
             "labels": dict(meta["labels"]),
-            "annotations": {**inherited, names.REVISION: str(revision), **_marks(deployment)},
+            "annotations": {**_inherited(deployment), names.REVISION: str(revision), **_marks(deployment)},
             "ownerReferences": [objects.owner_reference(deployment)],
         },
         "spec": {
@@ -240,7 +265,7 @@ def _scale(deployment: Object, replica_set: Object, replicas: int, *, revision: 
     """Set a ReplicaSet's size and marks, where they differ; a revision is given to the new one only."""
     marks = _marks(deployment)
     if revision:
-        marks[names.REVISION] = str(revision)
+        marks = {**_inherited(deployment), **marks, **_history(replica_set, revision), names.REVISION: str(revision)}
     minimum = _pods.integer(objects.spec(deployment).get("minReadySeconds"), 0)
     spec = dict(objects.spec(replica_set))
     current = _replicas(replica_set)

@@ -1,6 +1,7 @@
 """StatefulSets: pods with ordinals, one after the other or all at once, updated from the highest down.
 
-In: StatefulSets and Pods.  Out: pods to create and delete; the status.  Volumes are not made: stand-ins have none.
+In: StatefulSets, Pods, ControllerRevisions.  Out: pods to create and delete, revisions, the status.
+Volumes are not made: stand-ins have none.
 Found by file name and run by the controller loop.
 Specification: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 """
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from switchboard.api import selectors
-from switchboard.controllers import _pods, _rollout
+from switchboard.controllers import _pods, _revisions, _rollout
 from switchboard.controllers._contract import (
     Controller,
     Create,
@@ -33,7 +34,7 @@ KIND = "StatefulSet"
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Take the next step of each StatefulSet that changed or whose Pods did."""
-    keys = dirty(snapshot, KIND, {"Pod": controlled_by(KIND)})
+    keys = dirty(snapshot, KIND, {"Pod": controlled_by(KIND), _revisions.KIND: controlled_by(KIND)})
     return each(KIND, keys, lambda key: _reconcile_one(snapshot, key, now))
 
 
@@ -44,11 +45,18 @@ def _reconcile_one(snapshot: Snapshot, key: Key, now: datetime) -> Part:
         return Part(identity)
     selector = selectors.from_object(objects.spec(stateful_set).get("selector"))
     pods, claims = _pods.claim(snapshot, "Pod", stateful_set, selector)
+    past = _revisions.history(snapshot, stateful_set, names.HISTORY_HASH)
+    if past.collision:
+        status = {**objects.status(stateful_set), "collisionCount": _revisions.collisions(stateful_set) + 1}
+        return Part(identity, (UpdateStatus({**stateful_set, "status": status}),))
     by_ordinal = {n: pod for pod in pods if (n := ordinal(stateful_set, pod)) is not None}
     operations: list[Operation] = list(claims)
     if not objects.deleting(stateful_set):
-        operations += _advance(stateful_set, by_ordinal, now)
-    status, wait = _status(stateful_set, by_ordinal, now)
+        operations += past.operations
+        operations += _advance(stateful_set, past, by_ordinal, now)
+        live = {text(objects.status(stateful_set).get("currentRevision")), *map(_pod_revision, pods)}
+        operations += _revisions.clean_up(stateful_set, past, live)
+    status, wait = _status(stateful_set, past.name, by_ordinal, now)
     if status != objects.status(stateful_set):
         operations.append(UpdateStatus({**stateful_set, "status": status}))
     return Part(identity, tuple(operations), wait)
@@ -67,12 +75,6 @@ def _ordinals(stateful_set: Object) -> range:
     return range(start, start + _pods.integer(spec.get("replicas"), 1))
 
 
-def revision_of(stateful_set: Object) -> str:
-    """The name of the current template: the value of the pods' label controller-revision-hash."""
-    digest = _pods.template_hash(objects.spec(stateful_set).get("template"))
-    return f"{objects.name(stateful_set)}-{digest}"
-
-
 def _pod_revision(pod: Object) -> str:
     return text(objects.labels(pod).get(names.CONTROLLER_REVISION_HASH))
 
@@ -86,14 +88,16 @@ def _healthy(stateful_set: Object, pod: Object, now: datetime) -> bool:
     return wait == 0 and not objects.deleting(pod)
 
 
-def _advance(stateful_set: Object, pods: dict[int, Object], now: datetime) -> list[Operation]:
+def _advance(
+    stateful_set: Object, past: _revisions.History, pods: dict[int, Object], now: datetime
+) -> list[Operation]:
     parallel = objects.spec(stateful_set).get("podManagementPolicy") == "Parallel"
     wanted = _ordinals(stateful_set)
     operations: list[Operation] = []
     for number in wanted:
         pod = pods.get(number)
         if pod is None:
-            operations.append(_create(stateful_set, number))
+            operations.append(_create(stateful_set, past, number))
         elif _pods.phase(pod) in _pods.FINISHED and not objects.deleting(pod):
             operations.append(_delete(stateful_set, pod))
         if not parallel and (operations or pod is None or not _healthy(stateful_set, pod, now)):
@@ -104,10 +108,10 @@ def _advance(stateful_set: Object, pods: dict[int, Object], now: datetime) -> li
             operations.append(_delete(stateful_set, pods[number]))
         if not parallel:
             return operations
-    return operations or _update(stateful_set, pods, now)
+    return operations or _update(stateful_set, past.name, pods, now)
 
 
-def _update(stateful_set: Object, pods: dict[int, Object], now: datetime) -> list[Operation]:
+def _update(stateful_set: Object, revision: str, pods: dict[int, Object], now: datetime) -> list[Operation]:
     """Replace pods of older templates from the highest ordinal down to the partition, within maxUnavailable."""
     strategy = mapping(objects.spec(stateful_set).get("updateStrategy"))
     if strategy.get("type") == "OnDelete":
@@ -120,7 +124,7 @@ def _update(stateful_set: Object, pods: dict[int, Object], now: datetime) -> lis
     operations: list[Operation] = []
     for number in sorted((n for n in wanted if n >= partition and n in pods), reverse=True):
         pod = pods[number]
-        if _pod_revision(pod) == revision_of(stateful_set) or objects.deleting(pod):
+        if _pod_revision(pod) == revision or objects.deleting(pod):
             continue
         # A pod that is broken anyway costs nothing.
         if _healthy(stateful_set, pod, now):
@@ -131,16 +135,28 @@ def _update(stateful_set: Object, pods: dict[int, Object], now: datetime) -> lis
     return operations
 
 
-def _create(stateful_set: Object, number: int) -> Create:
+def _version(stateful_set: Object, past: _revisions.History, number: int) -> tuple[str, Any]:
+    """Revision and template of a new pod: below the partition those from before the update."""
+    strategy = mapping(objects.spec(stateful_set).get("updateStrategy"))
+    partition = _pods.integer(mapping(strategy.get("rollingUpdate")).get("partition"), 0)
+    current = text(objects.status(stateful_set).get("currentRevision"))
+    before = past.template(current)
+    if strategy.get("type") != "OnDelete" and number < _ordinals(stateful_set).start + partition and before:
+        return current, before
+    return past.name, objects.spec(stateful_set).get("template")
+
+
+def _create(stateful_set: Object, past: _revisions.History, number: int) -> Create:
     name = f"{objects.name(stateful_set)}-{number}"
+    revision, template = _version(stateful_set, past, number)
     pod = _pods.from_template(
         stateful_set,
-        objects.spec(stateful_set).get("template"),
+        template,
         name=name,
         labels={
             names.STATEFULSET_POD_NAME: name,
             names.POD_INDEX_LABEL: str(number),
-            names.CONTROLLER_REVISION_HASH: revision_of(stateful_set),
+            names.CONTROLLER_REVISION_HASH: revision,
         },
     )
     pod["spec"]["hostname"] = name
@@ -153,10 +169,12 @@ def _delete(stateful_set: Object, pod: Object) -> Delete:
     return Delete("Pod", objects.namespace(pod), objects.name(pod), objects.uid(pod), regarding=stateful_set)
 
 
-def _status(stateful_set: Object, pods: dict[int, Object], now: datetime) -> tuple[Object, float | None]:
+def _status(
+    stateful_set: Object, revision: str, pods: dict[int, Object], now: datetime
+) -> tuple[Object, float | None]:
     living = [pod for pod in pods.values() if _pods.active(pod)]
     waits = [_pods.seconds_until_available(pod, _minimum(stateful_set), now) for pod in living]
-    revision, before = revision_of(stateful_set), objects.status(stateful_set)
+    before = objects.status(stateful_set)
     updated = [pod for pod in living if _pod_revision(pod) == revision]
     complete = len(updated) == len(living) == len(_ordinals(stateful_set)) and all(w is not None for w in waits)
     current = revision if complete else text(before.get("currentRevision")) or revision
@@ -169,7 +187,7 @@ def _status(stateful_set: Object, pods: dict[int, Object], now: datetime) -> tup
         "updatedReplicas": len(updated),
         "currentRevision": current,
         "updateRevision": revision,
-        "collisionCount": 0,
+        "collisionCount": _revisions.collisions(stateful_set),
     }
     kept = ("replicas", "availableReplicas", "collisionCount")
     found = {k: v for k, v in status.items() if v or k in kept}
@@ -178,7 +196,7 @@ def _status(stateful_set: Object, pods: dict[int, Object], now: datetime) -> tup
 
 CONTROLLER = Controller(
     name="statefulset-controller",
-    reads=frozenset({KIND, "Pod"}),
-    writes=frozenset({KIND, "Pod"}),
+    reads=frozenset({KIND, "Pod", _revisions.KIND}),
+    writes=frozenset({KIND, "Pod", _revisions.KIND}),
     reconcile=reconcile,
 )
