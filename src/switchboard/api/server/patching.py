@@ -7,18 +7,21 @@ Specification: RFC 6902, RFC 7386, strategic merge patch, server-side apply.
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any
 
 from switchboard.api import managed, managed_types
+from switchboard.api.crds.custom import CustomKind
 from switchboard.api.metadata import timestamp
 from switchboard.api.patch import json_patch, merge_patch, strategic
 from switchboard.api.server.options import WriteOptions
 from switchboard.api.server.request import Request
+from switchboard.api.server.versions import as_version
 from switchboard.k8s import objects, schemas
 from switchboard.k8s.defaults import default
 from switchboard.k8s.kinds import Kind
-from switchboard.k8s.objects import Object, metadata
+from switchboard.k8s.objects import Object, copied, metadata
 
 _SCALE = "scale"
 
@@ -50,27 +53,40 @@ def owned(
     now: datetime,
 ) -> Object:  # fmt: skip
     """The object with managed fields that say what this write changed; defaults count as written."""
-    name = managed.manager_name(settings.manager, request.header("user-agent"))
-    writer = _writer(name, kind, subresource, now)
-    if subresource == _SCALE and old is not None:
-        return managed.scaled(old, obj, writer)
-    complete = managed.update(old, obj if subresource else default(obj), writer)
+    writer = _writer(managed.manager_name(settings.manager, request.header("user-agent")), kind, subresource, now)
+    before = as_version(old, kind) if old is not None else None
+    if subresource == _SCALE and before is not None:
+        scale = kind.scale if isinstance(kind, CustomKind) else None
+        return managed.scaled(before, obj, writer, scale.replicas if scale else managed.REPLICAS)
+    complete = managed.update(before, obj if subresource else _completed(obj, kind), writer)
     kept = {k: v for k, v in metadata(obj).items() if k != "managedFields"}
     entries = metadata(complete).get("managedFields")
     return {**obj, "metadata": {**kept, "managedFields": entries} if entries else kept}
 
 
+def _completed(obj: Object, kind: Kind) -> Object:
+    if not isinstance(kind, CustomKind):
+        return default(obj)
+    found: Object = copied(obj)
+    kind.default(found)
+    return found
+
+
+@functools.lru_cache(maxsize=512)
+def _types(kind: Kind) -> managed_types.Type:
+    if isinstance(kind, CustomKind):
+        return managed_types.custom(kind.schema)
+    return managed_types.built_in(kind.api_version, kind.kind) or managed_types.custom(None)
+
+
 def _writer(manager: str, kind: Kind, subresource: str, now: datetime) -> managed.Writer:
-    types = managed_types.built_in(kind.api_version, kind.kind)
-    custom = types is None
-    reset = managed.reset_fields(status_subresource=kind.status_subresource, subresource=subresource)
     return managed.Writer(
         manager=manager,
         api_version=kind.api_version,
         kind=kind.kind,
         time=timestamp(now),
-        types=types or managed_types.custom(None),
+        types=_types(kind),
         subresource=subresource,
-        reset=reset,
-        only="status" if custom and subresource == "status" else "",
+        reset=managed.reset_fields(status_subresource=kind.status_subresource, subresource=subresource),
+        only="status" if kind.custom and subresource == "status" else "",
     )
