@@ -16,8 +16,13 @@ CONTROLLER_NAMES = {
     "certificates": "certificates-controller",
     "endpoints": "endpoint-controller",
     "garbage": "garbage-collector-controller",
+    "ipaddress": "ipallocator-repair-controller",
     "loadbalancer": "service-controller",
+    "nodelifecycle": "node-lifecycle-controller",
+    "nodeport": "portallocator-repair-controller",
+    "podgc": "pod-garbage-collector-controller",
     "scheduler": "default-scheduler",
+    "servicecidr": "service-cidr-controller",
 }
 
 

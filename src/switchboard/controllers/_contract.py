@@ -51,6 +51,7 @@ class Delete(msgspec.Struct, frozen=True):
     """Delete an object (with that uid, if one is given); one that is gone already is no error.
 
     With ``regarding`` the loop tells that object's readers ``SuccessfulDelete``.
+    ``grace_period_seconds`` replaces what a Pod asks for; 0 removes it without waiting for its node.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Delete(msgspec.Struct, frozen=True):
     uid: str = ""
     propagation_policy: str = "Background"
     regarding: Object | None = None
+    grace_period_seconds: int | None = None
 
 
 class RecordEvent(msgspec.Struct, frozen=True):

@@ -51,6 +51,7 @@ EXCLUDE_BALANCER_LABEL: Final = "node.kubernetes.io/exclude-from-external-load-b
 NOT_READY_TAINT: Final = "node.kubernetes.io/not-ready"
 UNREACHABLE_TAINT: Final = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE_TAINT: Final = "node.kubernetes.io/unschedulable"
+OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
 DISK_PRESSURE_TAINT: Final = "node.kubernetes.io/disk-pressure"
 MEMORY_PRESSURE_TAINT: Final = "node.kubernetes.io/memory-pressure"
 PID_PRESSURE_TAINT: Final = "node.kubernetes.io/pid-pressure"

@@ -313,6 +313,7 @@ class ControllerLoop:
                 operation.name,
                 uid=operation.uid,
                 propagation_policy=operation.propagation_policy,
+                grace_period_seconds=operation.grace_period_seconds,
             )
         except errors.NotFound:
             return
