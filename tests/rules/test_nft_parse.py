@@ -57,7 +57,7 @@ def test_listing_of_a_kernel():
     [
         "ip ttl 64 drop",
         "tcp flags & (fin | syn) == syn drop",
-        "dnat ip to ip daddr map { 1.1.1.1 : 2.2.2.2 }",
+        "dnat ip to ip daddr map { 1.1.1.1 : 2.2.2.2",
         "ip saddr {",
         "meta mark set 0x1",
         "jump",

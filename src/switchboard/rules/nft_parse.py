@@ -35,6 +35,7 @@ _TOKEN = re.compile(r'"[^"]*"|[{},]|[^\s{},]+')
 _CONSTANT = re.compile(r'"[^"]*"|@?[A-Za-z0-9_:][A-Za-z0-9_:./*-]*')
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BLOCK = re.compile(r"(chain|set|map) (\S+) \{")
+_COMMENT = re.compile(r' comment "[^"]*"')
 _LONGEST = 5
 
 
@@ -77,14 +78,15 @@ class _Reader:
         self.at += 1
         return re.sub(r" # handle \d+$", "", self.lines[self.at - 1].strip())
 
-    def _fault(self, line: str) -> None:
+    def _fault(self, line: str, number: int = 0) -> None:
+        """``number`` counts from 1; 0 is the line that was read last."""
         message = f"The line {line[:120]!r} of an nftables ruleset is not understood."
         self.findings.append(
             Finding(
                 reference="nft-unknown",
                 message=message,
                 severity=Severity.WARNING,
-                object=f"line {self.at}",
+                object=f"line {number or self.at}",
                 hint="What it does to packets is not known.",
             )
         )
@@ -101,33 +103,34 @@ class _Reader:
         sets: dict[str, Set] = {}
         while self.at < len(self.lines) and (line := self._next()) != "}":
             found = _BLOCK.match(line)
+            first = self.at + 1
             if found and found[1] == "chain":
-                chains[found[2]] = self._chain(self._body())
+                chains[found[2]] = self._chain(self._body(), first)
             elif found:
-                sets[found[2]] = self._set(self._body())
-            elif line:
+                sets[found[2]] = self._set(self._body(), first)
+            elif line and not line.startswith('comment "'):
                 self._fault(line)
         return Table(family=family, name=name, chains=chains, sets=sets)
 
-    def _chain(self, lines: list[str]) -> Chain:
+    def _chain(self, lines: list[str], first: int) -> Chain:
         hook, comment, rules = None, "", []
-        for line in filter(None, lines):
+        for number, line in ((n, text) for n, text in enumerate(lines, first) if text):
             if head := _HOOK.match(line):
                 base = _PRIORITIES[head[3]] if head[3] in _PRIORITIES else int(head[3])
                 hook = Hook(head[1], head[2], base + int((head[4] or "") + (head[5] or "0")), head[6])
             elif line.startswith('comment "'):
                 comment = line[9:-1]
             else:
-                rules.append(self._rule(line))
+                rules.append(self._rule(line, number))
         return Chain(tuple(rules), hook, comment)
 
-    def _rule(self, line: str) -> Rule:
+    def _rule(self, line: str, number: int) -> Rule:
         rule = parse_rule(line)
         if any(isinstance(s, Unknown) for s in rule.statements):
-            self._fault(line)
+            self._fault(line, number)
         return rule
 
-    def _set(self, lines: list[str]) -> Set:
+    def _set(self, lines: list[str], first: int) -> Set:
         key = data = comment = ""
         typeof, size = False, 0
         flags: tuple[str, ...] = ()
@@ -146,20 +149,27 @@ class _Reader:
             elif word == "elements":
                 held = elements(" ".join(lines[number:]))
                 break
-            elif line:
-                self._fault(line)
+            # How long the kernel keeps what packets have added is not part of what the set means.
+            elif line and word not in ("timeout", "gc-interval"):
+                self._fault(line, first + number)
         found = Set(key=key, data=data, typeof=typeof, flags=flags, size=size, elements=held, comment=comment)
         return found.definition() if found.dynamic else found
 
 
 def elements(text: str) -> dict[str, str]:
-    """The elements of ``elements = { key : data, ... }``; what only the kernel knows (expiry) is cut off."""
-    inner = text.partition("{")[2].rpartition("}")[0]
+    """The elements of ``elements = { key : data, ... }``, without comments and what only the kernel knows (expiry)."""
+    inner = _COMMENT.sub("", text.partition("{")[2].rpartition("}")[0])
     found = {}
     for item in filter(None, (part.strip() for part in inner.split(","))):
         key, _, data = item.partition(" : ")
         found[re.sub(r" (timeout|expires) .*", "", key)] = data
     return found
+
+
+def parse_verdict(text: str) -> Verdict:
+    """``drop`` or ``goto CHAIN``, as maps hold it; raises ValueError for anything else."""
+    action, _, chain = text.partition(" ")
+    return Verdict(Action(action), chain)
 
 
 def parse_rule(line: str) -> Rule:
@@ -256,7 +266,12 @@ class _Words:
     def values(self) -> tuple[str, ...]:
         """What stands right of a comparison: one value (dots between its parts) or a list in braces."""
         if self.peek() != "{":
-            return (self.value(),)
+            values = [self.value()]
+            # Several states or flags without braces; a list of anything else has them.
+            while self.peek() == ",":
+                self.at += 1
+                values.append(self.value())
+            return tuple(values)
         self.at += 1
         values = [self.value()]
         while self.take("}", ",") == ",":
@@ -299,10 +314,16 @@ class _Words:
             return Dnat(address=self.take())
         key = self.key()
         self.take("map")
-        name = self.take()
-        if not name.startswith("@"):
-            raise _NotUnderstoodError
-        return Dnat(family=family, key=key, name=name[1:])
+        if self.peek().startswith("@"):
+            return Dnat(family=family, key=key, name=self.take()[1:])
+        self.take("{")
+        pairs = []
+        while True:
+            value = self.value()
+            self.take(":")
+            pairs.append((value, self.value()))
+            if self.take("}", ",") == "}":
+                return Dnat(family=family, key=key, pairs=tuple(pairs))
 
     def masquerade(self) -> Masquerade:
         flags = []

@@ -89,7 +89,7 @@ class VerdictMap(msgspec.Struct, frozen=True):
 class Dnat(msgspec.Struct, frozen=True, kw_only=True):
     """Translate the destination: to ``address`` and ``port``, or to what map ``name`` holds under ``key``.
 
-    ``family`` is ``ip`` or ``ip6`` and is written for the map only.
+    A map without a name has ``pairs`` of value and data.  ``family`` is ``ip`` or ``ip6`` and is written for maps only.
     """
 
     family: str = ""
@@ -97,9 +97,13 @@ class Dnat(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     address: str = ""
     port: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def render(self) -> str:
         """``dnat ip to KEY map @endpoints`` or ``dnat to 10.0.0.1:80``."""
+        if self.pairs:
+            data = _braces(tuple(f"{value} : {data}" for value, data in self.pairs))
+            return f"dnat {self.family} to {_concatenation(self.key)} map {data}"
         if self.name:
             return f"dnat {self.family} to {_concatenation(self.key)} map @{self.name}"
         address = f"[{self.address}]" if ":" in self.address and self.port else self.address

@@ -1,0 +1,1 @@
+"""One evaluator for each rule language: what the rules of a node, read as text, do with a packet."""
