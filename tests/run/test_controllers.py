@@ -350,3 +350,18 @@ def test_the_task_wakes_on_a_change_and_ends_when_cancelled():
 
     asyncio.run(story())
     assert seen == [[], [("default", "a")]]
+
+
+def test_a_generated_name_that_is_taken_is_drawn_again():
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "c-", "namespace": "default"}}
+
+    def reconcile(snapshot, now):
+        missing = 3 - len(snapshot.all("ConfigMap"))
+        return each("Namespace", [("", "default")], lambda key: [Create(made)] * missing)
+
+    cluster = cluster_of(controller(reconcile, reads=("Namespace", "ConfigMap")))
+    # Each name is drawn twice.
+    draws = iter([n // 10 % 20 for n in range(10_000)])
+    cluster.store.randrange = lambda limit: next(draws) % limit
+    cluster.loop.run_until_settled()
+    assert len(cluster.store.list("ConfigMap")[0]) == 3

@@ -38,6 +38,7 @@ from switchboard.run.events import EventRecorder
 
 EffectHandler = Callable[[Any], Iterable[Operation]]
 FIRST_RETRY, LAST_RETRY = 0.1, 60.0  # seconds
+GENERATED_NAMES = 8  # how many are tried before the object is given up for this time
 CONTROLLERS_PACKAGE = "switchboard.controllers"
 
 
@@ -296,13 +297,27 @@ class ControllerLoop:
     def _create(self, controller: Controller, operation: Create) -> None:
         kind = objects.kind(operation.object)
         self._allowed(controller, kind)
-        try:
-            created = self._store.create(operation.object)
-        except errors.AlreadyExists:
+        created = self._stored(operation.object)
+        if created is None:
             return
         if operation.regarding is not None:
             message = f"Created {_word(kind)}: {objects.name(created)}"
             self._recorder.record(controller.name, operation.regarding, NORMAL, "SuccessfulCreate", message)
+
+    def _stored(self, obj: Object) -> Object | None:
+        """The object as it was created, None when one of its name is there already.
+
+        A generated name that is taken is drawn again, as kube-apiserver does: the object is wanted all the same.
+        """
+        for attempt in range(GENERATED_NAMES):
+            try:
+                return self._store.create(obj)
+            except errors.AlreadyExists:
+                if objects.name(obj):
+                    return None
+                if attempt == GENERATED_NAMES - 1:
+                    raise
+        return None
 
     def _delete(self, controller: Controller, operation: Delete) -> None:
         self._allowed(controller, operation.kind)
