@@ -201,3 +201,36 @@ def test_a_freed_address_is_not_given_at_once() -> None:
     first = addresses.take("a")
     addresses.release("a")
     assert addresses.take("b") != first
+
+
+def test_a_pod_that_could_not_be_started_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address is free in the meantime, and a wait keeps the event it causes from trying at once."""
+    cluster = Cluster(("a", "node-1"))
+    cluster.kubelet.refuse = "pod.start"
+    clock = 100.0
+
+    async def play() -> None:
+        nonlocal clock
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock)
+        await cluster.pods.sync(View())
+        await cluster.pods.sync(View())
+        assert len(cluster.kubelet.of("pod.start")) == 1
+        assert cluster.pods.failing
+        assert not cluster.pods.all_ready()
+        cluster.kubelet.refuse = ""
+        clock += 60.0
+        await cluster.pods.sync(View())
+
+    asyncio.run(play())
+    assert len(cluster.kubelet.of("pod.start")) == 2
+    assert not cluster.pods.failing
+    events = [event for event in cluster.store.list("Event")[0] if event["reason"] == "FailedCreatePodSandBox"]
+    assert [event["message"] for event in events] == ["Failed to create pod sandbox: it cannot"]
+
+
+def test_a_pod_without_an_address_waits_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(("a", "node-1"))
+    monkeypatch.setattr(Addresses, "take", lambda self, owner: (_ for _ in ()).throw(LookupError("no free address")))
+    asyncio.run(cluster.pods.sync(View()))
+    assert cluster.pods.failing
+    assert not cluster.kubelet.of("pod.start")

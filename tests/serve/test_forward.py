@@ -86,3 +86,48 @@ def test_where_nobody_listens_the_client_sees_a_reset() -> None:
             await reader.read(-1)
 
     forwarded(None, test)
+
+
+def test_new_connections_go_where_the_port_leads_now() -> None:
+    async def run() -> None:
+        def answering(text: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+            async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writer.write(text)
+                writer.close()
+
+            return answer
+
+        def to(there: tuple[str, int]) -> Callable[[], Awaitable[socket.socket]]:
+            async def connect() -> socket.socket:
+                connection = socket.socket()
+                connection.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(connection, there)
+                return connection
+
+            return connect
+
+        near, first, second = listening(), listening(), listening()
+        places = first.getsockname(), second.getsockname()
+        servers = [
+            await asyncio.start_server(answering(b"1"), sock=first),
+            await asyncio.start_server(answering(b"2"), sock=second),
+        ]
+        forward = Forward(near, to(places[0]))
+        await forward.start()
+
+        async def ask() -> bytes:
+            reader, writer = await asyncio.open_connection(*near.getsockname())
+            said = await asyncio.wait_for(reader.read(-1), 20)
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+            return said
+
+        assert await ask() == b"1"
+        forward.lead(to(places[1]))
+        assert await ask() == b"2"
+        await forward.close()
+        for server in servers:
+            server.close()
+            await server.wait_closed()
+
+    asyncio.run(run())

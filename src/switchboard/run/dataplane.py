@@ -44,6 +44,11 @@ class NodeRules:
         self._applied: Ruleset | None = None
         self._view: View | None = None
 
+    @property
+    def behind(self) -> bool:
+        """Whether the kernel has refused what is wanted."""
+        return self._applied is None
+
     def sync(self, view: View) -> Findings:
         """Blocks for as long as nft takes; the transaction is all or nothing."""
         services, findings = self._mode.compile(view, self._node, ProxyOptions())
@@ -113,6 +118,11 @@ class DataPlane:
         self._nodes = nodes
         self._balancer = balancer
         self._files = files
+
+    @property
+    def behind(self) -> bool:
+        """Whether a part was refused at the last sync, so that another one is due although nothing has changed."""
+        return any(node.behind for node in self._nodes)
 
     async def sync(self, view: View, service: str) -> Findings:
         """Brings everything to the view; ``service`` is the one that publishes the gateway pods."""

@@ -7,6 +7,7 @@ Runs as a process of its own, forked by init.  Control asks over the channel (``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -148,6 +149,14 @@ class Kubelet:
         if pod.key in self.orders:
             return
         self.orders[pod.key] = pod
+        try:
+            await self._start_pod(pod)
+        except BaseException:
+            with contextlib.suppress(OSError, KeyError):
+                await self.stop_pod(pod.key, 0.0)
+            raise
+
+    async def _start_pod(self, pod: PodOrder) -> None:
         interface = f"pod{self._interface}"
         self._interface += 1
         self.interfaces[pod.key] = interface
@@ -193,9 +202,12 @@ class Kubelet:
 
     async def forward(self, name: str, address: str, port: int) -> None:
         """Points a forwarded port of the host at an address, as seen by an outside client."""
-        if name in self.forwards or name not in self.parts.listeners:
+        if name not in self.parts.listeners:
             return
         connect = partial(self._connect, self.fabric.namespaces[lab.INTERNET], address, port)
+        if name in self.forwards:
+            self.forwards[name].lead(connect)
+            return
         listener = socket.socket(fileno=self.parts.listeners[name])
         listener.setblocking(False)
         self.forwards[name] = Forward(listener, connect)

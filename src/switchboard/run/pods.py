@@ -27,6 +27,7 @@ from switchboard.serve.standin.behaviour import read_behaviour
 from switchboard.view.model import View
 from switchboard.view.node import Node
 
+_RETRY_SECONDS = 4.0
 _FIRST = 2  # .0 is the network, .1 is what a bridge plugin would give the node
 
 
@@ -66,6 +67,7 @@ class Pods:
         self._addresses = {node.name: Addresses(node.pod_cidrs[0]) for node in nodes}
         self._running: dict[str, PodOrder] = {}
         self._ready: dict[str, tuple[bool, int]] = {}
+        self._not_before: dict[str, float] = {}
 
     async def sync(self, view: View) -> None:
         """Starts what is scheduled, ends what is being deleted, keeps memberships of Services up to date."""
@@ -77,15 +79,22 @@ class Pods:
         for key, pod in wanted.items():
             if pod["metadata"].get("deletionTimestamp"):
                 self._begin_stop(key, pod)
-            elif key not in self._running:
+            elif key not in self._running and self._not_before.get(key, 0.0) <= asyncio.get_running_loop().time():
+                self._not_before.pop(key, None)
                 await self._start(key, pod, ports.get(objects.key(pod), frozenset()))
+        self._not_before = {key: moment for key, moment in self._not_before.items() if key in wanted}
         for key in [key for key in self._running if key not in wanted]:
             self._begin_stop(key, None)
         await self._memberships(services_of(view))
 
+    @property
+    def failing(self) -> bool:
+        """Whether a pod could not be started and is to be tried again."""
+        return bool(self._not_before)
+
     def all_ready(self) -> bool:
-        """Whether every pod that runs is ready."""
-        return all(self._ready.get(key, (False, 0))[0] for key in self._running)
+        """Whether every pod that has a node runs and is ready."""
+        return not self._not_before and all(self._ready.get(key, (False, 0))[0] for key in self._running)
 
     def waiting(self) -> list[str]:
         """Pods that run and are not ready."""
@@ -107,7 +116,7 @@ class Pods:
         try:
             address = self._addresses[node.name].take(key)
         except LookupError as error:
-            self._tell_failure(pod, f"Failed to create pod sandbox: {error}")
+            self._failed(key, pod, str(error))
             return
         order = PodOrder(
             namespace=objects.namespace(pod),
@@ -127,7 +136,9 @@ class Pods:
         try:
             await self._kubelet.call("pod.start", order=msgspec.to_builtins(order))
         except ChannelError as error:
-            self._tell_failure(pod, f"Failed to create pod sandbox: {error}")
+            del self._running[key]
+            self._addresses[order.node].release(key)
+            self._failed(key, pod, str(error))
 
     def _begin_stop(self, key: str, pod: Object | None) -> None:
         """Ends a pod beside everything else: its grace period may be long."""
@@ -149,7 +160,10 @@ class Pods:
         if pod is not None:
             self._forget_object(pod)
 
-    def _tell_failure(self, pod: Object, message: str) -> None:
+    def _failed(self, key: str, pod: Object, why: str) -> None:
+        """Tells it on the pod, and tries again at a sync that is not sooner than the wait says."""
+        self._not_before[key] = asyncio.get_running_loop().time() + _RETRY_SECONDS
+        message = f"Failed to create pod sandbox: {why}"
         self._events.record("kubelet", pod, "Warning", "FailedCreatePodSandBox", message)
 
     def _forget_object(self, pod: Object) -> None:

@@ -19,6 +19,7 @@ from switchboard.serve.channel import Channel, Handler
 
 _LONGEST_NAME = 512
 _SHOWN = 12
+_SILENCE_SECONDS = 2.0
 
 
 def peer_allowed(connection: socket.socket, uid: int) -> bool:
@@ -62,6 +63,7 @@ class NamespaceDoor:
         self._listener = _listen(path)
         self._namespaces = namespaces
         self._user = user
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Begins to serve in the running event loop."""
@@ -70,17 +72,25 @@ class NamespaceDoor:
     def _accepted(self) -> None:
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
-            with connection:
-                connection.settimeout(1.0)  # the name follows the connection at once; a silent caller is dropped
-                if not peer_allowed(connection, os.getuid()):
-                    return
-                name = connection.recv(_LONGEST_NAME).decode(errors="replace")
-                if name in self._namespaces:
-                    socket.send_fds(connection, [b"ok"], [self._user, self._namespaces[name]])
-                else:
-                    known = sorted(self._namespaces, key=lambda known: ("/" in known, known))
-                    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-                    connection.sendall(f"no such namespace; there are {', '.join(known[:_SHOWN])}{more}".encode())
+            connection.setblocking(False)
+            task = asyncio.get_running_loop().create_task(self._serve(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with connection, contextlib.suppress(OSError, TimeoutError):
+            if not peer_allowed(connection, os.getuid()):
+                return
+            asked = await asyncio.wait_for(loop.sock_recv(connection, _LONGEST_NAME), _SILENCE_SECONDS)
+            name = asked.decode(errors="replace")
+            if name in self._namespaces:
+                socket.send_fds(connection, [b"ok"], [self._user, self._namespaces[name]])
+                return
+            known = sorted(self._namespaces, key=lambda known: ("/" in known, known))
+            more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+            answer = f"no such namespace; there are {', '.join(known[:_SHOWN])}{more}"
+            await loop.sock_sendall(connection, answer.encode())
 
 
 def ask_for_namespace(path: Path, name: str) -> tuple[int, int]:

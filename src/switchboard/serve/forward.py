@@ -23,18 +23,35 @@ class Forward:
         self._listener = listener
         self._connect = connect
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    def lead(self, connect: Connect) -> None:
+        """From now on new connections go elsewhere; those that are open stay."""
+        self._connect = connect
 
     async def start(self) -> None:
         """Begins to accept."""
         self._server = await asyncio.start_server(self._accepted, sock=self._listener)
 
     async def close(self) -> None:
-        """Stops to accept."""
+        """Stops to accept and ends the connections that are open."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            await self._carry(reader, writer)
+        finally:
+            self._open.discard(task)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection(sock=await self._connect())
         except OSError:
@@ -42,9 +59,12 @@ class Forward:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
             return
-        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
-        far_writer.close()
-        writer.close()
+        try:
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        finally:
+            for end in (far_writer, writer):
+                end.close()
+            await asyncio.gather(far_writer.wait_closed(), writer.wait_closed(), return_exceptions=True)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
