@@ -251,29 +251,6 @@ def test_kubectl_takes_over_what_it_applied_from_the_client():
         managed.apply(other, config_map({"a": "2"}), writer("kubectl", 2))
 
 
-def test_replicas_change_hands_through_scale():
-    def deployment(replicas):
-        meta = {"name": "d", "uid": "u"}
-        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"replicas": replicas}}
-
-    applier = writer("one", kind="Deployment", version="apps/v1")
-    old = managed.apply(None, deployment(1), applier)
-    scaler = writer("hpa", 1, kind="Deployment", version="apps/v1", subresource="scale")
-    assert owners(managed.scaled(old, deployment(1), scaler)) == owners(old)
-    new = managed.scaled(old, deployment(3), scaler)
-    assert new["metadata"]["managedFields"] == [
-        {
-            "manager": "hpa",
-            "operation": "Update",
-            "apiVersion": "apps/v1",
-            "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:spec": {"f:replicas": {}}},
-            "subresource": "scale",
-        }
-    ]
-    assert owners(managed.scaled(deployment(1), deployment(2), scaler)) == {}
-
-
 @pytest.mark.parametrize(
     ("parameter", "agent", "expected"),
     [("me", "kubectl/1", "me"), ("", "kubectl/v1.36 (linux)", "kubectl"), ("", "", ""), ("", "x\n" + "y" * 200, None)],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchboard.api import managed, managed_set, managed_types
+from switchboard.api import managed, managed_scale, managed_set, managed_types
 from switchboard.api.errors import ApiError, Conflict
 from switchboard.api.managed_set import decode, difference, encode, intersection, union, without
 from switchboard.api.managed_walk import compare, fields_of, remove
@@ -236,4 +236,6 @@ def test_nothing_but_api_errors(live, sent, known, force):
     with suppress(ApiError):
         managed.apply(live, {**sent, "apiVersion": version, "kind": kind}, who, force=force)
     managed.update(live, sent, who)
-    managed.scaled(live or {}, sent, who)
+    managed_scale.updated(live or {}, sent, who)
+    with suppress(ApiError):
+        managed_scale.applied(live or {}, sent, who, force=force)

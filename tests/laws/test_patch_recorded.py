@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from switchboard.api import managed, managed_types
+from switchboard.api import managed, managed_scale, managed_types
 from switchboard.api.errors import ApiError
 from switchboard.api.patch import json_patch, merge_patch, strategic
 from switchboard.k8s import schemas
@@ -40,7 +40,7 @@ class Played:
             scale = {"spec": {"replicas": self.object["spec"]["replicas"]}}
             wanted = merge_patch.apply(scale, body)
             new = {**self.object, "spec": {**self.object["spec"], "replicas": wanted["spec"]["replicas"]}}
-            return managed.scaled(self.object, new, writer)
+            return managed_scale.updated(self.object, new, writer)
         new = body if verb in ("create", "update") else self._patched(step["type"], body)
         return self._stored(managed.update(self.object, default(new), writer))
 

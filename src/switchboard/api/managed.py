@@ -43,9 +43,6 @@ _STRIPPED: Final = (
 )  # fmt: skip
 
 
-REPLICAS: Final = ("spec", "replicas")
-
-
 class Writer(msgspec.Struct, frozen=True):
     """Who writes what.
 
@@ -131,37 +128,6 @@ def apply(live: Object | None, applied: Object, writer: Writer, *, force: bool =
     if writer.manager == KUBECTL and objects.annotations(merged).get(LAST_APPLIED):
         merged = _with_last_applied(merged, applied)
     return settle(live, _with(merged, managed_entries.encode(owners)), writer.subresource)
-
-
-def scaled(old: Object, new: Object, writer: Writer, replicas: tuple[str, ...] = REPLICAS) -> Object:
-    """The workload with its managedFields after a change of its replicas through its scale.
-
-    ``replicas`` names the field on the way to it.
-    Replicas that nobody owned stay so; otherwise they change hands, and Kubernetes does not say when.
-    """
-    entries, kept = _decoded(metadata(old).get("managedFields")), metadata(old).get("managedFields")
-    changed = _at(old, replicas) != _at(new, replicas)
-    elements = [managed_set.field(name) for name in replicas]
-    owners = [m for m, owned in entries.items() if managed_set.has(owned.fields, *elements)]
-    if not changed or not owners:
-        return _with(new, kept)
-    taken = managed_set.path(*replicas)
-    for manager in owners:
-        rest = difference(entries[manager].fields, taken)
-        if rest:
-            entries[manager] = msgspec.structs.replace(entries[manager], fields=rest)
-        else:
-            del entries[manager]
-    owner = managed_entries.manager_of(writer.manager, UPDATE, writer.api_version, "scale")
-    entries[owner] = Owned(taken, writer.api_version)
-    return _with(new, managed_entries.encode(entries))
-
-
-def _at(obj: Object, names: tuple[str, ...]) -> Any:
-    found: Any = obj
-    for name in names:
-        found = objects.mapping(found).get(name)
-    return found
 
 
 def settle(old: Object | None, new: Object, subresource: str = "") -> Object:

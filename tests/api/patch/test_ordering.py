@@ -55,3 +55,7 @@ def test_values_as_messages_show_them():
     assert (
         go_text({"name": "a", "$patch": "x", "n": [1, True, None, 1.5]}) == "map[$patch:x n:[1 true <nil> 1.5] name:a]"
     )
+
+
+def test_messages_stay_short():
+    assert len(go_text(["x" * 100] * 10_000)) == 2001

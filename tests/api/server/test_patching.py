@@ -127,3 +127,13 @@ def test_replicas_change_hands_wherever_the_scale_finds_them(gadgets):
     old = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 1}}
     new = {**old, "spec": {"replicas": 2}}
     assert entries(patching.owned(new, old, DEPLOYMENT, "scale", WriteOptions(manager="hpa"), REQUEST, NOW)) == {}
+
+
+def test_a_scale_is_applied_too():
+    old = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 1}}
+    request = Request("PATCH", "/", headers=(("content-type", "application/apply-patch+yaml"),))
+    found = patching.owned({**old}, old, DEPLOYMENT, "scale", WriteOptions(manager="one"), request, NOW)
+    assert ("one", "Apply") in entries(found)
+    scale = kind_of("autoscaling/v1", "HorizontalPodAutoscaler")
+    with pytest.raises(ApiError, match="invalid object type"):
+        patching.patched("apply", {}, {"spec": {"replicas": 1}}, scale)

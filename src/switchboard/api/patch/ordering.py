@@ -8,11 +8,13 @@ Every function takes time in proportion to its lists, but for the sorting.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from switchboard.api.errors import ServerFault
+
+_LONGEST: Final = 2000
 
 
 def identity(value: Any) -> bytes:
@@ -87,11 +89,16 @@ def _places(values: list[Any], merge_key: str) -> dict[bytes, int]:
 
 
 def go_text(value: Any) -> str:
-    """A value as kube-apiserver's messages show it: ``map[image:z name:a]``, ``[1 2]``, ``<nil>``."""
+    """A value as kube-apiserver's messages show it: ``map[image:z name:a]``, ``[1 2]``, ``<nil>``; cut when long."""
+    found = _go_text(value)
+    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}…"
+
+
+def _go_text(value: Any) -> str:
     if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{go_text(value[key])}' for key in sorted(value))}]"
+        return f"map[{' '.join(f'{key}:{_go_text(value[key])}' for key in sorted(value))}]"
     if isinstance(value, list):
-        return f"[{' '.join(map(go_text, value))}]"
+        return f"[{' '.join(map(_go_text, value))}]"
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,10 +11,12 @@ import functools
 from datetime import datetime
 from typing import Any
 
-from switchboard.api import managed, managed_types
+from switchboard.api import managed, managed_scale, managed_types
 from switchboard.api.crds.custom import CustomKind
+from switchboard.api.errors import BadRequest
 from switchboard.api.metadata import timestamp
 from switchboard.api.patch import json_patch, merge_patch, strategic
+from switchboard.api.server import content
 from switchboard.api.server.options import WriteOptions
 from switchboard.api.server.request import Request
 from switchboard.api.server.versions import as_version
@@ -27,13 +29,18 @@ _SCALE = "scale"
 
 
 def patched(type_: str, obj: Object, patch: Any, kind: Kind) -> Object:
-    """The object after a ``json``, ``merge`` or ``strategic`` patch; raises any ``ApiError``."""
+    """The object after a ``json``, ``merge`` or ``strategic`` patch; raises any ``ApiError``.
+
+    ``apply`` is for a Scale, of which the number alone can be set: there it is a merge of that.
+    """
     if type_ == "json":
         found = json_patch.apply(obj, patch)
     elif type_ == "strategic":
         found = strategic.apply(obj, patch, schemas.schema_of(kind.api_version, kind.kind))
     else:
         merge_patch.check(patch)
+        if type_ == "apply" and (patch.get("apiVersion"), patch.get("kind")) != (kind.api_version, kind.kind):
+            raise BadRequest(f"invalid object type: {patch.get('apiVersion')}, Kind={patch.get('kind')}")
         found = merge_patch.apply(obj, patch)
     # A patch may leave the namespace out: the request has named it.
     if kind.namespaced and isinstance(found, dict) and isinstance(found.get("metadata"), dict):
@@ -56,12 +63,21 @@ def owned(
     writer = _writer(managed.manager_name(settings.manager, request.header("user-agent")), kind, subresource, now)
     before = as_version(old, kind) if old is not None else None
     if subresource == _SCALE and before is not None:
-        scale = kind.scale if isinstance(kind, CustomKind) else None
-        return managed.scaled(before, obj, writer, scale.replicas if scale else managed.REPLICAS)
+        return _scaled(before, obj, kind, writer, settings, request)
     complete = managed.update(before, obj if subresource else _completed(obj, kind), writer)
     kept = {k: v for k, v in metadata(obj).items() if k != "managedFields"}
     entries = metadata(complete).get("managedFields")
     return {**obj, "metadata": {**kept, "managedFields": entries} if entries else kept}
+
+
+def _scaled(
+    old: Object, new: Object, kind: Kind, writer: managed.Writer, settings: WriteOptions, request: Request
+) -> Object:
+    scale = kind.scale if isinstance(kind, CustomKind) else None
+    replicas = scale.replicas if scale else managed_scale.REPLICAS
+    if request.method == "PATCH" and content.patch_type(request) == "apply":
+        return managed_scale.applied(old, new, writer, replicas, force=bool(settings.force))
+    return managed_scale.updated(old, new, writer, replicas)
 
 
 def _completed(obj: Object, kind: Kind) -> Object:
