@@ -11,7 +11,6 @@ ADMITTED = ("tolerations", "priority", "preemptionPolicy")
 BEYOND = {
     "ing-class-default/1": "admission names the default class",
     "ing-class-default/2": "admission names the default class",
-    "wl-ctr-resources/0": "decoding writes quantities in their canonical form",
     "wl-ds-min/0": "the registry adds an annotation",
 }
 

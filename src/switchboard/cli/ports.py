@@ -55,7 +55,7 @@ class ApiOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="ClusterStatus"):
-    """A running cluster; ``forwarded`` maps http and https to ports of 127.0.0.1, ``memory`` processes to bytes.
+    """A running cluster; ``forwarded`` maps http, https and api to ports of 127.0.0.1, ``memory`` processes to bytes.
 
     ``memory`` is each process's proportional share (PSS), so that shared pages count once.
     """

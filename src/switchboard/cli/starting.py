@@ -54,6 +54,8 @@ def next_steps(status: ClusterStatus, view: View) -> list[tuple[str, str]]:
             found.append(("by its address", f"curl --cacert {ca} --resolve {host}:443:{address} https://{host}/"))
         curl = f"curl --cacert {ca} --resolve {host}:443:{address} https://{host}/"
         found.append(("as an outside user", f"switchboard exec{name} client-1 -- {curl}"))
+    if "api" in status.forwarded:
+        found.append(("with kubectl", f"kubectl --kubeconfig {status.directory}/kubeconfig get all -A"))
     found.append(("node rules", f"switchboard exec{name} node-1 -- nft list ruleset"))
     found.append(("end it", f"switchboard down{name}"))
     return found

@@ -10,6 +10,7 @@ load balancer addresses are the documentation ranges of RFC 5737, which no real 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
@@ -23,6 +24,7 @@ from switchboard.view.node import Node
 
 INTERNET = "internet"
 CLOUD = "cloud"
+_LINK_ROOM = 11
 HOST = "host"
 POD_GATEWAY = "169.254.1.1"
 
@@ -58,8 +60,9 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
 class LabOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asked for when starting an embedded cluster.
 
-    ``zones`` are dealt to the nodes in turn.  ``http_port`` and ``https_port`` are tried first on 127.0.0.1; when
-    one is taken the next free port is used and told.  ``host_link`` joins the host to the cluster (root only).
+    ``zones`` are dealt to the nodes in turn.  ``http_port`` and ``https_port`` (the gateway)
+    and ``api_port`` (the Kubernetes API) are tried first on 127.0.0.1; when one is taken a free port is used and told;
+    0 is none.  ``host_link`` joins the host to the cluster (root only).
     """
 
     name: str = "default"
@@ -68,6 +71,7 @@ class LabOptions(msgspec.Struct, frozen=True, kw_only=True):
     clients: int = 2
     http_port: int = 8080
     https_port: int = 8443
+    api_port: int = 6443
     host_link: bool = True
     ranges: Ranges = Ranges()
 
@@ -147,8 +151,10 @@ def fabric(nodes: Sequence[Node], clients: int, ranges: Ranges) -> Lab:
 
 
 def host_link(cluster: str) -> str:
-    """Name of the host's link to a cluster: at most 15 characters, as the kernel wants."""
-    return f"swb-{cluster}"[:15]
+    """Name of the host's link to a cluster: at most 15 characters, as the kernel wants; different for each cluster."""
+    if len(cluster) <= _LINK_ROOM:
+        return f"swb-{cluster}"
+    return f"swb-{hashlib.sha256(cluster.encode()).hexdigest()[:_LINK_ROOM]}"
 
 
 def host(interface: str, ranges: Ranges) -> Lab:

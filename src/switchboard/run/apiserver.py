@@ -1,4 +1,4 @@
-"""The API server alone: ``switchboard apiserver`` on a directory of its own.
+"""The API server: alone on a directory of its own (``switchboard apiserver``), and within an embedded cluster.
 
 In: options.  Out: an HTTPS server until SIGTERM or SIGINT.  The directory keeps the objects, the certificate
 authority, the key of tokens and the kubeconfig; everything in it is for its owner alone.
@@ -80,6 +80,22 @@ async def _serve(
     finally:
         storage.close()
     return 0
+
+
+async def serve_within(store: Store, listener: socket.socket, home: Path) -> KubernetesServer:
+    """Serves the API over an embedded cluster's store, on a socket made elsewhere; writes the kubeconfig into home."""
+    directory = home / "api"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    host, port = listener.getsockname()[:2]
+    address = f"{host}:{port}"
+    authority = authority_of(directory)
+    pair = serving_pair(authority, [host], now())
+    api = api_over(store, TokenKey.load_or_create(directory), StaticTokens({}), address)
+    server = KubernetesServer(api, context_of(pair, authority, directory))
+    admin = authority.issue_client(ADMINISTRATOR, [MASTERS], now())
+    write_private(home / KUBECONFIG, kubeconfig(f"https://{address}", authority.certificate, admin))
+    await server.start(listener)
+    return server
 
 
 def new_store(admission: KubernetesAdmission, storage: SqliteStorage | None = None) -> Store:

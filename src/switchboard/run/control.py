@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -35,15 +35,19 @@ from switchboard.run.pods import Pods
 from switchboard.run.population import now
 from switchboard.run.progress import Progress
 from switchboard.run.publishing import Publisher
-from switchboard.run.supervisor import Parts
+from switchboard.run.supervisor import API, Parts
 from switchboard.run.time_zones import time_zone
 from switchboard.serve.channel import Channel
 from switchboard.serve.control_socket import serve_questions
 from switchboard.view.build import build
 from switchboard.view.model import View
 
+if TYPE_CHECKING:
+    from switchboard.serve.kubernetes import KubernetesServer
+
 GATEWAY_SERVICE = "switchboard-system/gateway"
 READY_SECONDS = 60.0
+RETRY_SECONDS = 5.0
 _VIEWED = (
     *("Node", "Namespace", "Pod", "Service", "EndpointSlice", "ServiceCIDR"),
     *("Ingress", "IngressClass", "Secret", "NetworkPolicy"),
@@ -99,13 +103,25 @@ class Control:
         self._settle()
         server = await serve_questions(self.home / "control.sock", {"status": self._status, "view": self._view})
         self.store.subscribe(self._changed.set)
+        api = await self._serve_api()
         controllers = asyncio.create_task(self.loop.run())
         following = asyncio.create_task(self._follow())
         done, _ = await asyncio.wait({kubelet, controllers, following}, return_when=asyncio.FIRST_COMPLETED)
         server.close()
+        if api is not None:
+            await api.stop()
         for task in done:
             task.result()
         raise MachineError("kubelet-gone", "The process that runs the pods has ended.")
+
+    async def _serve_api(self) -> KubernetesServer | None:
+        """The Kubernetes API, on the socket that the supervisor has made in the host's namespace."""
+        descriptor = self.parts.listeners.get(API)
+        if descriptor is None:
+            return None
+        from switchboard.run.apiserver import serve_within  # imported here: the server is not small
+
+        return await serve_within(self.store, socket.socket(fileno=descriptor), self.home)
 
     def _settle(self) -> None:
         """Everything that controllers make of the manifests."""
@@ -125,19 +141,27 @@ class Control:
                 print(error, file=sys.stderr, flush=True)
             await self._sync()
             if not self.ready and not self._changed.is_set() and (self._complete() or time.monotonic() > deadline):
-                self.ready = True
                 await self._forward()
+                self.ready = True
                 self._tell_ready()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), None if self.ready else deadline - time.monotonic())
+                await asyncio.wait_for(self._changed.wait(), self._patience(deadline))
+
+    def _patience(self, deadline: float) -> float | None:
+        """Seconds to wait for a change; None is without end."""
+        if self.dataplane.behind or self.pods.failing:
+            return RETRY_SECONDS
+        return None if self.ready else deadline - time.monotonic()
 
     async def _sync(self) -> None:
         view, findings = build({kind: self.store.list(kind)[0] for kind in _VIEWED})
-        if view != self.view:
+        if view != self.view or self.dataplane.behind:
             findings = (*findings, *await self.dataplane.sync(view, GATEWAY_SERVICE))
             self.view, self.findings = view, findings
             self.publisher.addresses(view)
             self.publisher.tell(findings)
+            if self.ready:
+                await self._forward()
         await self.pods.sync(view)
 
     def _complete(self) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
 
+from switchboard.api.access import bootstrap
 from switchboard.api.admission import KubernetesAdmission
 from switchboard.api.crds.admission import CustomResources
 from switchboard.api.crds.upkeep import Upkeep
@@ -39,6 +40,7 @@ def populate(options: LabOptions, manifests: Sequence[Manifest]) -> tuple[Store,
     )
     store.subscribe(Upkeep(store).run)
     admission.start(store)
+    bootstrap.start(store)
     for node in options.node_facts():
         obj = node_object(node, timestamp(now()))
         store.create(obj)

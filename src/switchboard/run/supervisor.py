@@ -37,6 +37,7 @@ from switchboard.run.home import Home
 from switchboard.run.progress import Progress
 from switchboard.run.runtime import Runtime
 
+API = "api"  # the listening socket of the Kubernetes API, among the forwarded ports
 _GRACE_SECONDS = 3.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -166,7 +167,8 @@ def _notice_signals() -> int:
 
 def _open_ports(launch: Launch) -> dict[str, socket.socket]:
     """Listening sockets of the host for the forwarded ports, told in ``state.json``."""
-    wanted = (("http", launch.options.http_port), ("https", launch.options.https_port))
+    options = launch.options
+    wanted = (("http", options.http_port), ("https", options.https_port), (API, options.api_port))
     listeners = {name: _listen(port) for name, port in wanted if port}
     state = State(
         name=launch.options.name,
@@ -272,21 +274,25 @@ def _reap(children: dict[int, str], alive: int, progress: Progress) -> int:
     """Process 1's only work: collects the dead, and ends everything when a part of the cluster has gone."""
     stop = _notice_signals()
     status = 0
+    asked = told = False
     deadline: float | None = None
     while children and (deadline is None or time.monotonic() < deadline):
         ready, _, _ = select.select([stop, alive], [], [], None if deadline is None else deadline - time.monotonic())
         if alive in ready:
             return 3
-        asked = bool(ready) and bool(set(os.read(stop, 4096)) - {signal.SIGCHLD})
+        word = bool(ready) and bool(set(os.read(stop, 4096)) - {signal.SIGCHLD})
         for name, how in _ended(children):
-            if deadline is None and not asked:
-                status = 3
-                if how:
-                    progress.failed(RuntimeError(f"the process {name} of the cluster ended ({how})"))
-                # The other one notices by itself, and may have more to say about the reason.
-                deadline = time.monotonic() + _GRACE_SECONDS
-        if asked and deadline is None:
-            deadline = time.monotonic() + _GRACE_SECONDS
+            if asked or word:
+                continue
+            status = 3
+            # The other one notices by itself, and may end before this is seen, or have more to say about the reason.
+            deadline = deadline or time.monotonic() + _GRACE_SECONDS
+            if how and not told:
+                told = True
+                progress.failed(RuntimeError(f"the process {name} of the cluster ended ({how})"))
+        if word and not asked:
+            asked = True
+            deadline = deadline or time.monotonic() + _GRACE_SECONDS
             for pid in children:
                 os.kill(pid, signal.SIGTERM)
     return status

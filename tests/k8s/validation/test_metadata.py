@@ -25,7 +25,7 @@ def errors(meta, old=None, kind="ConfigMap", version="v1"):
         ({"name": "a", "finalizers": ["a b"]}, [("field-invalid", "metadata.finalizers[0]")]),
         (
             {"name": "a", "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p"}]},
-            [("field-invalid", "metadata.ownerReferences[0].uid")],
+            [("field-invalid", "metadata.ownerReferences.uid")],
         ),
         (
             {

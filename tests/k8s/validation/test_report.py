@@ -14,6 +14,7 @@ def test_findings_name_object_field_and_remedy():
     found.duplicate("spec.ports[1].name", "a")
     found.too_long("metadata.annotations", "3 bytes")
     found.not_found("a.b", "x", "Add it.")
+    found.too_many("a.b", "`a.b` has more than 3.", "Use fewer.")
     assert {f.reference for f in found.findings} == set(REASONS)
     for finding in found.findings:
         assert finding.object == "Service n/a"

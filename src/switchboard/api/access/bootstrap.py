@@ -68,7 +68,7 @@ def _role(name: str, rules: list[dict[str, Any]], labels: dict[str, str] | None 
 
 
 def _aggregate(name: str, by: str, labels: dict[str, str] | None = None) -> Object:
-    selector = {"matchLabels": {f"{names.AGGREGATE_PREFIX}{by}": "true"}}
+    selector = {"matchLabels": {f"{names.AGGREGATE_TO}{by}": "true"}}
     return {**_role(name, [], labels), "aggregationRule": {"clusterRoleSelectors": [selector]}}
 
 
@@ -87,7 +87,7 @@ def _binding(name: str, role: str, *groups: str) -> Object:
 
 
 def _to(role: str) -> dict[str, str]:
-    return {f"{names.AGGREGATE_PREFIX}{role}": "true"}
+    return {f"{names.AGGREGATE_TO}{role}": "true"}
 
 
 def _user_facing() -> list[Object]:

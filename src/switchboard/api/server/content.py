@@ -3,7 +3,7 @@
 In: a ``Request``.  Out: decoded objects with what strict reading would refuse, and the form of the answer.
 Called by the router and the writes.
 Specification: https://kubernetes.io/docs/reference/using-api/api-concepts/
-Protocol buffers are refused with 415 and left out of what is offered, which makes clients fall back to JSON.
+Protocol buffers are read, since kubectl writes them; answers are JSON, which every client that accepts both takes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import yaml
 
 from switchboard.api.errors import BadRequest, NotAcceptable, UnsupportedMediaType
 from switchboard.api.server.request import Request
-from switchboard.k8s import names
+from switchboard.k8s import names, protobuf
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 _MERGE, _JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 _STRATEGIC, _APPLY = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
 PATCHES: Final = {_JSON_PATCH: "json", _MERGE: "merge", _STRATEGIC: "strategic", _APPLY: "apply"}
@@ -85,9 +86,9 @@ def encoded(value: Any, form: Form) -> bytes:
 def body_of(request: Request, kind: str) -> Body:
     """The body of a create or update; ``kind`` is what it must hold, for the message."""
     media = media_type(request.header("content-type")) or JSON
-    if media not in (JSON, YAML):
+    if media not in (JSON, YAML, PROTOBUF):
         raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}"
+            f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}, {PROTOBUF}"
         )
     try:
         return decoded(request.body, media)
@@ -100,7 +101,9 @@ def body_of(request: Request, kind: str) -> Body:
 
 
 def decoded(data: bytes, media: str) -> Body:
-    """A decoded text; raises ValueError with the place of what cannot be read."""
+    """A decoded body; raises ValueError with the place of what cannot be read."""
+    if media == PROTOBUF:
+        return Body(protobuf.decode(data))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from switchboard.api import errors, selectors
+from switchboard.api import errors, eviction
 from switchboard.api.crds.custom import CustomKind
-from switchboard.api.errors import BadRequest, Cause, Invalid, TooManyRequests
+from switchboard.api.errors import BadRequest, Cause, Invalid
 from switchboard.api.metadata import timestamp
 from switchboard.api.server import content, options, patching
 from switchboard.api.server.request import Request, Target
@@ -107,24 +107,12 @@ class Subresources:
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
     def _check_budgets(self, pod: Object) -> None:
-        if objects.status(pod).get("phase") in ("Succeeded", "Failed", "Pending") or objects.deleting(pod):
-            return
-        covering = [
-            budget
-            for budget in self._store.list("PodDisruptionBudget", objects.namespace(pod))[0]
-            if _selects(budget, pod)
-        ]
-        if len(covering) > 1:
-            raise errors.InternalError("This pod has more than one PodDisruptionBudget, which is not supported.")
-        for budget in covering:
-            allowed = objects.whole(objects.status(budget).get("disruptionsAllowed"))
-            if allowed <= 0:
-                cause = Cause("DisruptionBudget", f"The disruption budget {objects.name(budget)} needs all its pods")
-                message = "Cannot evict pod as it would violate the pod's disruption budget."
-                raise TooManyRequests(message, causes=[cause], retry_after=10)
-            status = {**objects.status(budget), "disruptionsAllowed": allowed - 1}
-            disrupted = {**mapping(status.get("disruptedPods")), objects.name(pod): timestamp(self._store.clock())}
-            self._store.update_status({**budget, "status": {**status, "disruptedPods": disrupted}})
+        budgets = self._store.list("PodDisruptionBudget", objects.namespace(pod))[0]
+        decision = eviction.decide(pod, budgets, self._store.clock())
+        if decision.refusal is not None:
+            raise decision.refusal
+        if decision.budget is not None:
+            self._store.update_status(decision.budget)
 
     def token(self, request: Request, target: Target) -> Object:
         """A token of a ServiceAccount."""
@@ -171,11 +159,6 @@ class Subresources:
             why = "the UID in the bound object reference does not match the UID in record"
             raise errors.Conflict(why, resource="serviceaccounts", name=objects.name(found))
         return found
-
-
-def _selects(budget: Object, pod: Object) -> bool:
-    selector = selectors.from_object(objects.spec(budget).get("selector"))
-    return selector is not None and selectors.matches(selector, objects.labels(pod))
 
 
 def _with_replicas(old: Object, kind: Kind, replicas: int) -> Object:

@@ -319,7 +319,9 @@ def _delete_body(request: Request) -> dict[str, Any] | None:
         return None
     media = content.media_type(request.header("content-type")) or content.JSON
     try:
-        found = content.decoded(request.body, media if media == content.YAML else content.JSON).value
+        found = content.decoded(
+            request.body, media if media in (content.YAML, content.PROTOBUF) else content.JSON
+        ).value
     except ValueError as error:
         raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from error
     if not isinstance(found, dict):

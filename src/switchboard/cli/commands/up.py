@@ -14,11 +14,19 @@ from switchboard.cli.starting import follow, print_next_steps
 from switchboard.compile.lab import LabOptions
 
 
-def options(nodes: int, zones: str, name: str, http_port: int, https_port: int, host_link: bool) -> LabOptions:
+def options(
+    nodes: int, zones: str, name: str, http_port: int, https_port: int, host_link: bool, api_port: int = 6443
+) -> LabOptions:
     """The lab that the flags describe."""
     named = tuple(zone.strip() for zone in zones.split(",") if zone.strip())
     return LabOptions(
-        name=name, nodes=nodes, zones=named, http_port=http_port, https_port=https_port, host_link=host_link
+        name=name,
+        nodes=nodes,
+        zones=named,
+        http_port=http_port,
+        https_port=https_port,
+        api_port=api_port,
+        host_link=host_link,
     )
 
 
@@ -40,6 +48,8 @@ def cluster_name(context: click.Context, parameter: click.Parameter, value: str)
               help="Port of 127.0.0.1 that leads to the gateway's port 80; 0 for none.")  # fmt: skip
 @click.option("--https-port", type=click.IntRange(0, 65535), default=8443, show_default=True,
               help="The same for port 443.")  # fmt: skip
+@click.option("--api-port", type=click.IntRange(0, 65535), default=6443, show_default=True,
+              help="Port of 127.0.0.1 where the Kubernetes API is served; 0 for none.")  # fmt: skip
 @click.option("--host-link/--no-host-link", default=True, help="As root: join this machine by a link and its routes.")
 @click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
 @click.pass_obj
@@ -52,6 +62,7 @@ def COMMAND(  # noqa: N802 - the constant that discovery looks for
     name: str,
     http_port: int,
     https_port: int,
+    api_port: int,
     host_link: bool,
     detach: bool,
 ) -> int:
@@ -63,7 +74,7 @@ def COMMAND(  # noqa: N802 - the constant that discovery looks for
     errors = console_for(sys.stderr)
     manifests = reading.manifests(machine, files, recursive, errors)
     console.print(f"runtime: {machine.runtime()}")
-    lab = options(nodes, zones, name, http_port, https_port, host_link)
+    lab = options(nodes, zones, name, http_port, https_port, host_link, api_port)
     starting = reading.start(machine, lab, manifests, errors, attached=not detach)
     try:
         seconds = follow(starting, console)

@@ -15,6 +15,7 @@ from switchboard.k8s.validation.report import Report
 
 NONE: Final = "None"
 FAMILIES: Final = ("IPv4", "IPv6")
+_ADDRESSED: Final = ("ClusterIP", "LoadBalancer", "NodePort", None)
 FAMILY_POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
 
 
@@ -54,7 +55,7 @@ def validate(report: Report, spec: dict[str, Any], before: dict[str, Any]) -> No
         agree = _agree(report, text(spec.get("clusterIP")), addresses)
         if agree:
             _addresses(report, addresses, sequence(spec.get("ipFamilies")), sequence(before.get("clusterIPs")))
-        if before and before.get("type") != "ExternalName":
+        if before and before.get("type") != "ExternalName" and spec.get("type") in _ADDRESSED:
             _update(report, spec, before, addresses=agree)
 
 
@@ -136,7 +137,7 @@ def _update(report: Report, spec: dict[str, Any], before: dict[str, Any], *, add
     old, new = sequence(before.get("ipFamilies")), sequence(spec.get("ipFamilies"))
     if headless(spec) and not mapping(spec.get("selector")):
         return
-    if old and new and old[:1] != new[:1]:
+    if old and old[:1] != new[:1]:
         report.immutable("spec.ipFamilies[0]", new)
     elif len(old) > len(new) and not single:
         report.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), "SingleStack to give a family back")
