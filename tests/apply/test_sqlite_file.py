@@ -70,14 +70,17 @@ def test_the_checksum_covers_every_column():
 
 
 class TestAtStart:
+    def read(self, path):
+        file = SqliteFile(path)
+        try:
+            file.resume()
+            list(file.rows())
+        finally:
+            file.abandon()
+
     def refused(self, path, reference):
         with pytest.raises(MachineError) as raised:
-            file = SqliteFile(path)
-            try:
-                file.resume()
-                list(file.rows())
-            finally:
-                file.abandon()
+            self.read(path)
         assert raised.value.reference == reference
         assert str(path) in raised.value.message
         assert raised.value.hint

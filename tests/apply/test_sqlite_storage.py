@@ -52,6 +52,17 @@ def remove(storage, name, data=b"last"):
     return storage.remove("K", "a", name, data)
 
 
+def abort(storage, *names):
+    """A transaction that writes and then fails."""
+    try:
+        with storage.transaction():
+            for name in names:
+                put(storage, name, b"2")
+            raise AbortError
+    except AbortError:
+        return
+
+
 def seen(storage, since=0):
     return [(e.type, e.name, e.resource_version, e.data, e.previous) for e in storage.events(since)]
 
@@ -96,15 +107,10 @@ class TestReopened:
     def test_an_undone_transaction_leaves_no_trace(self, opened):
         storage = opened()
         put(storage, "x")
-        with pytest.raises(AbortError), storage.transaction():
-            put(storage, "x", b"2")
-            put(storage, "y")
-            raise AbortError
+        abort(storage, "x", "y")
         with storage.transaction():
             put(storage, "kept")
-            with pytest.raises(AbortError), storage.transaction():
-                put(storage, "lost")
-                raise AbortError
+            abort(storage, "lost")
             put(storage, "too")
         before = (contents(storage), seen(storage), storage.revision)
         assert [c[1:3] for c in before[0]] == [("kept", 2), ("too", 3), ("x", 1)]

@@ -119,7 +119,18 @@ asyncio.run(main())
 def test_a_full_disk_refuses_writes_serves_reads_and_recovers(tmp_path):
     script = 'mount -t tmpfs -o size=1m none "$0" && exec "$1" -c "$2" "$0"'
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, str(tmp_path), sys.executable, FULL_DISK],
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            str(tmp_path),
+            sys.executable,
+            FULL_DISK,
+        ],
         capture_output=True,
         text=True,
         timeout=60,

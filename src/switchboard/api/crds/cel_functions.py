@@ -11,11 +11,14 @@ import ipaddress
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+
+from switchboard.api.crds import formats
 
 # The evaluator is bounded in steps, not in what one step does.
 _MAX_TEXT: Final = 100_000
@@ -176,6 +179,32 @@ def _extreme(choose: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
     return call
 
 
+_LABEL, _LABEL_1035 = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", r"[a-z]([-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+# Patterns and lengths by name; what has no pattern is checked as in schemas.
+FORMATS: Final[dict[str, tuple[str, int]]] = {
+    "dns1123Label": (_LABEL, 63), "dns1123Subdomain": (rf"{_LABEL}(\.{_LABEL})*", 253),
+    "dns1035Label": (_LABEL_1035, 63), "dns1123LabelPrefix": (r"[a-z0-9][-a-z0-9]*", 63),
+    "dns1123SubdomainPrefix": (r"[a-z0-9]([-a-z0-9.]*)", 253), "dns1035LabelPrefix": (r"[a-z][-a-z0-9]*", 63),
+    "qualifiedName": (rf"({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}", 317), "labelValue": (rf"({_QUALIFIED})?", 63),
+    "uri": ("", 0), "uuid": ("", 0), "byte": ("", 0), "date": ("", 0), "datetime": ("", 0),
+}  # fmt: skip
+
+
+def _format(name: str) -> dict[str, Any]:
+    return {"format": name}
+
+
+def _violations(format_: dict[str, Any], text: str) -> list[str] | None:
+    """What is wrong with a text, null when nothing is."""
+    pattern, length = FORMATS[format_["format"]]
+    if not pattern:
+        return None if formats.fits(format_["format"], text) else [f"must be a valid {format_['format']}"]
+    if len(text) > length:
+        return [f"must be no more than {length} characters"]
+    return None if re.fullmatch(pattern, text) else [f"must match '{pattern}'"]
+
+
 def _member(result: str, call: Callable[..., Any], *parameters: str) -> Overload:
     return Overload(result, parameters, True, call)
 
@@ -243,6 +272,9 @@ FUNCTIONS: Final[dict[str, tuple[Overload, ...]]] = {
     "containsIP": (_member("bool", _holds, _MAP, "dyn"),),
     "containsCIDR": (_member("bool", _holds, _MAP, "dyn"),),
     "prefixLength": (_member("int", lambda c: _network(c).prefixlen, _MAP),),
+    **{f"format.{name}": (_function(_MAP, partial(_format, name)),) for name in FORMATS},
+    "format.named": (_function("dyn", lambda name: _format(name) if name in FORMATS else None, "string"),),
+    "validate": (_member("dyn", _violations, _MAP, "string"),),
     "masked": (_member(_MAP, lambda c: {"cidr": str(_network(c))}, _MAP),),
 }
 
