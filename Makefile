@@ -23,7 +23,7 @@ clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 bench: setup
-	@.venv/bin/python scripts/bench/startup.py
+	@for script in scripts/bench/*.py; do .venv/bin/python $$script || exit 1; done
 
 picture: setup
 	@.venv/bin/python scripts/picture.py
