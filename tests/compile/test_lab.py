@@ -132,3 +132,8 @@ def test_pods_leave_the_cluster_under_the_nodes_address() -> None:
     assert text.startswith(f"ip saddr {RANGES.pods} ip daddr != ")
     assert text.endswith("masquerade")
     assert all(cidr in text for cidr in (RANGES.pods, RANGES.services, RANGES.nodes))
+
+
+def test_clusters_with_long_names_have_links_of_their_own() -> None:
+    names = [lab.host_link(f"a-cluster-with-a-long-name-{number}") for number in range(50)]
+    assert len(set(names)) == 50
