@@ -36,6 +36,8 @@ _CONSTANT = re.compile(r'"[^"]*"|@?[A-Za-z0-9_:][A-Za-z0-9_:./*-]*')
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BLOCK = re.compile(r"(chain|set|map) (\S+) \{")
 _COMMENT = re.compile(r' comment "[^"]*"')
+# To the end of the line, unless it stands within quotes.
+_REMARK = re.compile(r'\s+#[^"]*$')
 _LONGEST = 5
 
 
@@ -76,7 +78,7 @@ class _Reader:
 
     def _next(self) -> str:
         self.at += 1
-        return re.sub(r" # handle \d+$", "", self.lines[self.at - 1].strip())
+        return _REMARK.sub("", self.lines[self.at - 1].strip())
 
     def _fault(self, line: str, number: int = 0) -> None:
         """``number`` counts from 1; 0 is the line that was read last."""
@@ -93,9 +95,10 @@ class _Reader:
 
     def _body(self) -> list[str]:
         """The lines of a block without its end; a block that the text does not close ends with it."""
-        lines = []
-        while self.at < len(self.lines) and (line := self._next()) != "}":
+        lines, listing = [], False
+        while self.at < len(self.lines) and ((line := self._next()) != "}" or listing):
             lines.append(line)
+            listing = (listing or line.startswith("elements = {")) and "}" not in line
         return lines
 
     def _table(self, family: str, name: str) -> Table:

@@ -50,15 +50,18 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Compile = Callable[[View, str, ProxyOptions], tuple[Any, tuple[Finding, ...]]]
+Render = Callable[[Any, View], str]
 
 
 class Mode(msgspec.Struct, frozen=True):
     """One way to program a node.
 
     ``compile`` takes the view, the node's name and settings, and returns the typed rules of the mode and findings.
+    ``render`` makes text of these rules, for people and for the tracer, with comments that name Services of the view.
     ``features`` are what the mode can do; a packet flow that needs another is a finding, never a silent skip.
     """
 
     name: str
     compile: Compile
+    render: Render
     features: frozenset[str] = frozenset()

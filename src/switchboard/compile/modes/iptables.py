@@ -17,7 +17,7 @@ from switchboard.compile.modes import _ipt_frame as ipt
 from switchboard.compile.modes._mode import Mode, ProxyOptions
 from switchboard.compile.modes._owners import key_of, node_key_of, owners_of
 from switchboard.compile.node_ports import accepting
-from switchboard.rules.iptables import Chain, Match, Rule, Ruleset
+from switchboard.rules.iptables import Chain, Match, Rule, Ruleset, render
 from switchboard.view.choice import Choice, addresses_of, choose, externally_accessible
 from switchboard.view.model import View
 from switchboard.view.node import Node
@@ -257,9 +257,16 @@ def _probability(left: int) -> str:
     return f"{round(2**31 / left) / 2**31:.11f}"
 
 
+def render_families(rulesets: tuple[Ruleset, Ruleset], view: View) -> str:
+    """Both families as ``iptables-save`` and ``ip6tables-save`` print them; rules have their comments already."""
+    del view
+    return "".join(f"# IPv{ruleset.family}\n{render(ruleset)}" for ruleset in rulesets)
+
+
 MODE = Mode(
     name="iptables",
     compile=compile_node,
+    render=render_families,
     features=frozenset(
         {
             *("cluster-ip", "node-port", "load-balancer-vip", "external-ip", "internal-local", "external-local"),

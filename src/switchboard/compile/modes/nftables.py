@@ -16,6 +16,7 @@ from switchboard.base.findings import Finding
 from switchboard.compile.modes import _nft_affinity as affinity
 from switchboard.compile.modes import _nft_names as names
 from switchboard.compile.modes._mode import Mode, ProxyOptions
+from switchboard.compile.modes._nft_comments import render
 from switchboard.compile.modes._nft_frame import (
     DROP,
     REJECT_CHAIN,
@@ -201,6 +202,7 @@ class _Draft:
 MODE = Mode(
     name="nftables",
     compile=compile_node,
+    render=render,
     features=frozenset(
         {
             *("cluster-ip", "node-port", "load-balancer-vip", "external-ip", "internal-local", "external-local"),
