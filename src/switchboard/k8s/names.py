@@ -20,6 +20,9 @@ RBAC: Final = "rbac.authorization.k8s.io"
 COORDINATION: Final = "coordination.k8s.io"
 APIEXTENSIONS: Final = "apiextensions.k8s.io"
 EVENTS: Final = "events.k8s.io"
+# Groups that only Kubernetes may define kinds in, and the annotation that says it has approved one.
+PROTECTED_GROUPS: Final = (".k8s.io", ".kubernetes.io")
+APPROVED_ANNOTATION: Final = "api-approved.kubernetes.io"
 STORAGE: Final = "storage.k8s.io"
 SCHEDULING: Final = "scheduling.k8s.io"
 ADMISSION: Final = "admissionregistration.k8s.io"

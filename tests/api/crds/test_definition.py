@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from switchboard.api.crds import definition
+from switchboard.k8s import names
 
 CASES = [
     json.loads(line) for line in (Path(__file__).parents[2] / "cases/api/recorded/crds.jsonl").read_text().splitlines()
@@ -110,9 +111,9 @@ def test_kubernetes_own_groups_need_an_approval(gadgets, found):
     obj["metadata"]["name"] = "gadgets.things.k8s.io"
     definition.default(obj)
     definition.begin_status(obj)
-    field = f"metadata.annotations[{definition.APPROVAL}]"
+    field = f"metadata.annotations[{names.APPROVED_ANNOTATION}]"
     assert found(definition.validate(obj)) == {(field, "Required")}
-    obj["metadata"]["annotations"] = {definition.APPROVAL: "https://e.com/1"}
+    obj["metadata"]["annotations"] = {names.APPROVED_ANNOTATION: "https://e.com/1"}
     assert definition.validate(obj) == []
 
 

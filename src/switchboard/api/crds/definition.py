@@ -17,11 +17,10 @@ from switchboard.api.crds import paths, structural
 from switchboard.api.crds.check import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, same, told
 from switchboard.api.crds.columns import FORMATS, TYPES
 from switchboard.api.errors import Cause
-from switchboard.k8s import objects
+from switchboard.k8s import names, objects
 from switchboard.k8s.objects import Object, mapping, metadata, sequence, spec, status, text
 
 KIND: Final = "CustomResourceDefinition"
-APPROVAL: Final = "api-approved.kubernetes.io"
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_RULE: Final = (
@@ -32,7 +31,6 @@ _DOMAIN_RULE: Final = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character"
 )
-_PROTECTED: Final = (".k8s.io", ".kubernetes.io")
 _MAX_SELECTABLE: Final = 8
 
 
@@ -135,9 +133,9 @@ def _group(obj: Object) -> Iterator[Cause]:
     elif "." not in group:
         why = f"Invalid value: {told(group)}: should be a domain with at least one dot"
         yield Cause(INVALID, why, "spec.group")
-    if group.endswith(_PROTECTED) and not objects.annotations(obj).get(APPROVAL):
+    if group.endswith(names.PROTECTED_GROUPS) and not objects.annotations(obj).get(names.APPROVED_ANNOTATION):
         why = "Required value: protected groups must have approval annotation, see https://github.com/kubernetes/enhancements/pull/1111"
-        yield Cause(REQUIRED, why, f"metadata.annotations[{APPROVAL}]")
+        yield Cause(REQUIRED, why, f"metadata.annotations[{names.APPROVED_ANNOTATION}]")
 
 
 def _label(value: Any, field: str) -> Iterator[Cause]:

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import msgspec
 
@@ -91,7 +90,7 @@ def _moment(text: str) -> bool:
 def _uuid(version: str) -> Callable[[str], bool]:
     def check(text: str) -> bool:
         found = _UUID.fullmatch(text)
-        return found is not None and (not version or found.group(1) == version) and bool(UUID(text))
+        return found is not None and (not version or found.group(1) == version)
 
     return check
 
