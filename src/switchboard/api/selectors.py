@@ -9,7 +9,7 @@ Specification: https://kubernetes.io/docs/concepts/overview/working-with-objects
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -156,8 +156,12 @@ SELECTABLE: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 
 
-def parse_fields(text: str, kind: str) -> FieldSelector:
-    """A field selector for a kind; a field that the kind does not offer, or text without operator, is a bad request."""
+def parse_fields(text: str, kind: str, more: Collection[str] = ()) -> FieldSelector:
+    """A field selector for a kind; a field that the kind does not offer, or text without operator, is a bad request.
+
+    ``more`` are the fields that a custom kind offers.
+    """
+    offered = {"metadata.name", "metadata.namespace", *SELECTABLE.get(kind, ()), *more}
     requirements = []
     for term in re.split(r"(?<!\\),", text.strip()):
         if not term:
@@ -166,7 +170,7 @@ def parse_fields(text: str, kind: str) -> FieldSelector:
         if found is None:
             raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, value = found.groups()
-        if path not in ("metadata.name", "metadata.namespace") and path not in SELECTABLE.get(kind, frozenset()):
+        if path not in offered:
             raise BadRequest(f'field label not supported: "{path}"')
         requirements.append(FieldRequirement(path, re.sub(r"\\([\\,=])", r"\1", value), operator != "!="))
     return tuple(requirements)

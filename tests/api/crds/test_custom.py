@@ -1,5 +1,8 @@
 import pytest
 
+from switchboard.api.errors import BadRequest
+from switchboard.api.selectors import matches_fields, parse_fields
+
 TWO = [
     {
         "name": name,
@@ -60,8 +63,11 @@ def test_scale_reads_and_writes_where_the_definition_says(kinds, gadget):
     assert obj["spec"] == {"n": 3}
 
 
-@pytest.mark.parametrize(("spec", "text"), [({"color": "red"}, "red"), ({}, ""), ({"color": True}, "true")])
-def test_selectable_fields(kinds, gadget, spec, text):
+def test_fields_are_offered_to_selectors(kinds, gadget):
     (kind,) = kinds(selectableFields=[{"jsonPath": ".spec.color"}])
-    assert kind.field(gadget(spec), "spec.color") == text
-    assert kind.field(gadget(spec), "spec.other") is None
+    assert kind.offered_fields == {"spec.color"}
+    selector = parse_fields("spec.color=red,metadata.name=g", "", kind.offered_fields)
+    assert matches_fields(selector, gadget({"color": "red"}))
+    assert not matches_fields(selector, gadget({"color": "blue"}))
+    with pytest.raises(BadRequest):
+        parse_fields("spec.shape=x", "", kind.offered_fields)

@@ -102,10 +102,7 @@ class CustomKind(Kind, frozen=True, kw_only=True, eq=False):
         paths.put(self.scale.replicas, found, replicas)
         return found  # type: ignore[no-any-return]
 
-    def field(self, obj: Object, path: str) -> str | None:
-        """A selectable field as text (``spec.color``), None when the field is not selectable."""
-        keys = tuple(path.split("."))
-        if keys not in self.selectable:
-            return None
-        value = paths.get(keys, obj)
-        return "" if value is None else value if isinstance(value, str) else check.told(value)
+    @property
+    def offered_fields(self) -> frozenset[str]:
+        """What field selectors may ask for beside the names: ``spec.color``."""
+        return frozenset(".".join(keys) for keys in self.selectable)

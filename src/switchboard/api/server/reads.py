@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from switchboard.api import selectors
+from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import BadRequest, Cause, Expired, ServerTimeout
 from switchboard.api.metadata import labels_of
 from switchboard.api.server.options import ListOptions
@@ -49,7 +50,11 @@ class Page(msgspec.Struct, frozen=True):
 
 def selection(options: ListOptions, kind: Kind) -> tuple[selectors.Selector, selectors.FieldSelector]:
     """The parsed selectors; raises ``BadRequest``."""
-    return selectors.parse(options.label_selector), selectors.parse_fields(options.field_selector, kind.kind)
+    if isinstance(kind, CustomKind):
+        fields = selectors.parse_fields(options.field_selector, "", kind.offered_fields)
+    else:
+        fields = selectors.parse_fields(options.field_selector, kind.kind)
+    return selectors.parse(options.label_selector), fields
 
 
 def version_of(text: str) -> int:

@@ -15,6 +15,7 @@ from switchboard.api import errors
 from switchboard.api.access.identity import TokenReader, User, account_of, authenticate, impersonated
 from switchboard.api.access.rbac import Authorizer
 from switchboard.api.access.reviews import Reviewer
+from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import ApiError, MethodNotAllowed, NotFound
 from switchboard.api.server import answers, content, options, reads, subresources
 from switchboard.api.server.answers import Answer, Shown
@@ -137,6 +138,8 @@ class ApiServer:
 
     def _stored(self, request: Request, target: Target, resource: Resource, user: User) -> Answer | Watch:
         kind = resource.kind
+        if isinstance(kind, CustomKind) and kind.warning:
+            self.store.warnings.append(kind.warning)
         shown = self._shown(request, kind, answers.FORMS)
         if target.verb == "get":
             return self._get(request, target, kind, shown)
