@@ -45,7 +45,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 [ "$want" = dev ] && extras='[dev]' || extras=
-digest=$(cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+digest=$(cat pyproject.toml constraints.txt scripts/fetch_helm.py | cksum | cut -d' ' -f1)
 for stamp in ".venv/.$want-$digest" ".venv/.dev-$digest"; do
   [ -e "$stamp" ] && [ -x .venv/bin/switchboard ] && exit 0
 done
@@ -54,4 +54,5 @@ done
 say "installing Python packages into .venv ..."
 .venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".$extras" ||
   refuse "pip could not install the packages that pyproject.toml names (its reason is above)."
+[ "$want" = run ] || .venv/bin/python scripts/fetch_helm.py || refuse "helm, which the tests use, could not be fetched."
 : > ".venv/.$want-$digest"

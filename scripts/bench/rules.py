@@ -52,7 +52,8 @@ def peer(facts: View) -> str:
     lines.append(", ".join(f"{p.cluster_ips[0]} . tcp . 80 : goto {p.name}" for p in facts.services) + " } }")
     for p in facts.services:
         targets = ", ".join(f"{n} : {e.address} . {e.port}" for n, e in enumerate(p.endpoints))
-        lines.append(f" chain {p.name} {{ meta l4proto tcp dnat ip to numgen random mod {len(p.endpoints)} map {{ {targets} }}; }}")
+        choice = f"numgen random mod {len(p.endpoints)} map {{ {targets} }}"
+        lines.append(f" chain {p.name} {{ meta l4proto tcp dnat ip to {choice}; }}")
     lines.append(" chain prerouting { type nat hook prerouting priority -100;"
                  " ip daddr . meta l4proto . th dport vmap @services; }\n}\n")  # fmt: skip
     return "\n".join(lines)
