@@ -8,7 +8,9 @@ Specification: naming, establishing and finalizing controllers of apiextensions-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from switchboard.api import errors
 from switchboard.api.crds.definition import KIND
@@ -18,6 +20,28 @@ from switchboard.api.storage import DELETED, decode
 from switchboard.api.store import Store
 from switchboard.k8s import objects
 from switchboard.k8s.objects import Object, mapping, sequence, spec, status, text
+
+
+class _Outline(msgspec.Struct, frozen=True):
+    """What names depend on: of a definition nearly everything else is schemas, which are passed over unread."""
+
+    class Spec(msgspec.Struct, frozen=True):
+        """The part of spec."""
+
+        group: str
+        names: dict[str, Any]
+
+    metadata: dict[str, Any]
+    spec: Spec
+    status: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def _outline(data: bytes) -> Object:
+    found: Object = msgspec.to_builtins(_OUTLINES.decode(data))
+    return found
+
+
+_OUTLINES: Final = msgspec.json.Decoder(_Outline)
 
 
 class Upkeep:
@@ -52,12 +76,13 @@ class Upkeep:
             self._accept_names()
 
     def _accept_names(self) -> None:
-        definitions, _ = self._store.list(KIND)
+        definitions = [_outline(record.data) for record in self._store.records(KIND)]
         for definition in definitions:
             wanted = accepted(definition, definitions, timestamp(self._store.clock()))
             if wanted != status(definition):
                 try:
-                    self._store.update_status({**definition, "status": wanted})
+                    stored = self._store.get(KIND, "", objects.name(definition))
+                    self._store.update_status({**stored, "status": wanted})
                 except (errors.Conflict, errors.NotFound):
                     # It changed meanwhile; the change has called us again.
                     continue
