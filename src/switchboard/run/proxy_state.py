@@ -21,6 +21,7 @@ import msgspec
 
 from switchboard.apply.conntrack import Conntrack, KernelConntrack
 from switchboard.apply.iptables import Iptables, KernelIptables
+from switchboard.apply.ipvs import refuse_ipvs
 from switchboard.apply.nft import KernelNft, Nft
 from switchboard.base.discovery import load
 from switchboard.base.errors import SwitchboardError
@@ -41,7 +42,7 @@ _SERVICE_CIDRS = ["10.96.0.0/12", "fd00:10:96::/112"]
 _POLL_SECONDS = 0.02
 #: Seconds after which a sync that failed is tried again (K101); a change that waits twice as long is a fault.
 SYNC_PERIOD = 30.0
-MODES = ("nftables", "iptables")
+MODES = ("nftables", "iptables", "ipvs")
 _Families = tuple[Chains, Chains]
 
 
@@ -196,6 +197,8 @@ def main() -> int:
     parser.add_argument("--mode", choices=MODES, default=MODES[0])
     arguments = parser.parse_args()
     try:
+        if arguments.mode == "ipvs":
+            refuse_ipvs()
         return asyncio.run(follow(Proxy(_mode(arguments.mode)), arguments.state, arguments.ack))
     except SwitchboardError as error:
         sys.stderr.write(f"{error}\n")

@@ -35,6 +35,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``local_addresses`` are the addresses that the node has besides those in the view; lists of CIDRs choose among all.
     ``localhost_node_ports`` lets IPv4 NodePorts answer on loopback, in modes that can (K77).
     ``tcp_liberal`` says that connection tracking is told to accept packets outside of the window (K149).
+    ``ipvs_scheduler`` is for the IPVS mode (V3).
     ``masquerade_bit`` is the number of the bit of the packet mark, from 0 to 31.
     """
 
@@ -46,6 +47,7 @@ class ProxyOptions(msgspec.Struct, frozen=True, kw_only=True):
     local_addresses: tuple[str, ...] = ()
     localhost_node_ports: bool = True
     tcp_liberal: bool = False
+    ipvs_scheduler: str = "rr"
     masquerade_bit: int = 14
 
 

@@ -135,6 +135,8 @@ def _matches(flow: Flow, match: Match | Unknown, rule: Rule) -> bool:
 
 def _option(flow: Flow, option: Option, text: str) -> bool:
     """Whether the option holds, its negation left out."""
+    if len(option.values) != 1:
+        raise RefusedError("What the rule asks is not known of the packet:", text)
     (value,) = option.values
     match option.name:
         case "-s":
