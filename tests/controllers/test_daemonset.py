@@ -82,3 +82,14 @@ def test_each_template_is_a_revision_for_the_history(cluster, template):
         cluster.change("DaemonSet", "d", template=template(labels, image))
         cluster.settle()
     assert sorted(r["revision"] for r in cluster.store.list("ControllerRevision")[0]) == [2, 3]
+
+
+def test_pods_that_were_orphaned_belong_to_the_one_that_selects_them(cluster, template):
+    labels = {"app": "d"}
+    for name in ("d", "e"):
+        cluster.create("DaemonSet", name, spec={"selector": {"matchLabels": labels}, "template": template(labels)})
+    cluster.settle()
+    assert len(cluster.pods(app="d")) == 6
+    cluster.store.delete("DaemonSet", "default", "d", propagation_policy="Orphan")
+    cluster.settle()
+    assert [p["metadata"]["ownerReferences"][0]["name"] for p in cluster.pods(app="d")] == ["e"] * 3

@@ -85,3 +85,14 @@ def test_a_namespace_goes_with_all_its_contents(simulated):
     cluster.settle()
     assert cluster.store.find("Namespace", "", "x") is None
     assert cluster.store.list("Event", "x")[0] == []
+
+
+def test_dependants_of_an_owner_that_was_replaced_by_one_of_its_name_go(cluster):
+    cluster.deployment("web", 2)
+    cluster.settle()
+    assert len(cluster.pods(app="web")) == 2
+    cluster.store.delete("Deployment", "default", "web")
+    cluster.deployment("web", 1, labels={"app": "other"})
+    cluster.settle()
+    assert cluster.pods(app="web") == []
+    assert len(cluster.pods(app="other")) == 1

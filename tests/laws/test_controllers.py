@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from switchboard.api.admission import KubernetesAdmission
 from switchboard.controllers._contract import Create, Delete, Update, UpdateStatus
 from switchboard.controllers._snapshot import Cache, Snapshot
-from switchboard.run.controllers import discover
+from switchboard.run.controllers import ControllerLoop, discover
 
 _SIMULATED = runpy.run_path(str(Path(__file__).parents[1] / "controllers" / "simulated.py"))
 SimulatedCluster, template = _SIMULATED["SimulatedCluster"], _SIMULATED["template"]
@@ -77,34 +77,41 @@ budget_limits = ({"minAvailable": 1}, {"minAvailable": "50%"}, {"maxUnavailable"
 budgets = st.tuples(labels, st.sampled_from(budget_limits)).map(
     lambda values: ("PodDisruptionBudget", {"selector": {"matchLabels": values[0]}, **values[1]})
 )
-workloads = st.one_of(
-    workload("Deployment"),
-    workload("Deployment", strategy={"type": "Recreate"}),
-    workload("ReplicaSet"),
+partition = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+running = st.one_of(
+    workload("DaemonSet"),
     workload("StatefulSet", serviceName="s"),
     workload("StatefulSet", serviceName="s", podManagementPolicy="Parallel"),
-    workload("DaemonSet"),
-    st.just(("Job", job_spec)),
-    st.just(("Job", {**job_spec, "completions": 3, "completionMode": "Indexed", "ttlSecondsAfterFinished": 5})),
-    services,
-    hand_made,
-    cron_jobs.map(cron_job),
-    budgets,
+    workload("StatefulSet", serviceName="s", updateStrategy=partition),
+    workload("ReplicaSet"),
+    workload("Deployment", strategy={"type": "Recreate"}),
+    workload("Deployment"),
 )
-actions = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), st.integers(0, 3), workloads),
-        st.tuples(st.just("delete"), st.integers(0, 3), st.sampled_from(("Background", "Foreground", "Orphan"))),
-        st.tuples(st.just("node"), st.integers(0, 3), st.booleans()),
-        st.tuples(st.just("health"), st.integers(0, 3), st.sampled_from(("True", "False", "Unknown"))),
-        st.tuples(st.just("cordon"), st.integers(0, 3), st.booleans()),
-        st.tuples(st.just("unready"), st.integers(0, 9), st.none()),
-        st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from(("Succeeded", "Failed"))),
-        st.tuples(st.just("wait"), st.sampled_from((1, 70, 4000)), st.none()),
-        st.tuples(st.just("settle"), st.none(), st.none()),
-    ),
-    max_size=8,
+jobs = st.sampled_from((
+    ("Job", job_spec),
+    ("Job", {**job_spec, "completions": 3, "completionMode": "Indexed", "ttlSecondsAfterFinished": 5}),
+))  # fmt: skip
+others = st.one_of(budgets, hand_made, cron_jobs.map(cron_job), jobs)
+
+
+def put(objects):
+    return st.tuples(st.just("put"), st.integers(0, 3), objects)
+
+
+# Every story begins with something of each sort: alone, most objects mean little.
+openings = st.tuples(put(running), put(services), put(others), put(running), put(services))
+steps = st.one_of(
+    put(st.one_of(running, services, others)),
+    st.tuples(st.just("delete"), st.integers(0, 3), st.sampled_from(("Background", "Foreground", "Orphan"))),
+    st.tuples(st.just("node"), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("health"), st.integers(0, 3), st.sampled_from(("True", "False", "Unknown"))),
+    st.tuples(st.just("cordon"), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("unready"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("end"), st.integers(0, 9), st.sampled_from(("Succeeded", "Failed"))),
+    st.tuples(st.just("wait"), st.sampled_from((1, 70, 4000)), st.none()),
+    st.tuples(st.just("settle"), st.none(), st.none()),
 )
+actions = st.tuples(openings, st.lists(steps, min_size=2, max_size=10)).map(lambda story: [*story[0], *story[1]])
 
 
 def play(cluster, steps):
@@ -196,6 +203,8 @@ def test_controllers_come_to_rest_and_then_plan_nothing(steps):
 @relaxed
 def test_the_order_of_waking_does_not_change_the_result(steps):
     """Settling after every step or only at the end leads to the same pods, slices and sizes."""
+    # The other steps act on what is there at the moment, which waking changes.
+    steps = [step for step in steps if step[0] == "put"]
     ends = []
     for eager in (False, True):
         cluster = make()
@@ -204,11 +213,57 @@ def test_the_order_of_waking_does_not_change_the_result(steps):
             if eager:
                 cluster.settle()
         cluster.settle()
-        if any(step[0] in ("unready", "delete", "settle", "node", "health", "cordon", "end", "wait") for step in steps):
-            # These act on what is there at the moment, which waking changes.
-            return
         ends.append(summary(cluster))
     assert ends[0] == ends[1]
+
+
+class Killed(BaseException):
+    """What ends a process between two writes: nothing catches it."""
+
+
+def kill_after(cluster, writes):
+    """Let the store refuse everything after that many writes, as if the process had ended."""
+    left = [writes]
+
+    def deadly(method):
+        def call(*args, **kwargs):
+            if left[0] == 0:
+                raise Killed
+            left[0] -= 1
+            return method(*args, **kwargs)
+
+        return call
+
+    saved = {name: getattr(cluster.store, name) for name in ("create", "update", "delete")}
+    for name, method in saved.items():
+        setattr(cluster.store, name, deadly(method))
+    try:
+        cluster.loop.run_until_settled()
+    except Killed:
+        pass
+    finally:
+        for name in saved:
+            delattr(cluster.store, name)
+
+
+@given(actions, st.lists(st.integers(0, 12), min_size=1, max_size=4))
+@relaxed
+def test_controllers_killed_at_any_write_go_on_where_they_were(steps, deaths):
+    """Processes that end after any write, and new ones that know nothing but the store, come to the same end."""
+    steps = [step for step in steps if step[0] == "put"]
+    straight, broken = make(), make()
+    for cluster in (straight, broken):
+        play(cluster, steps)
+    for writes in deaths:
+        kill_after(broken, writes)
+        broken.loop = ControllerLoop(
+            broken.store, broken.controllers, clock=lambda: broken.now, settings=broken.loop._settings
+        )
+        broken.act()
+    for cluster in (straight, broken):
+        cluster.settle()
+    assert summary(straight) == summary(broken)
+    assert {name: plan for name, plan in broken.plans().items() if plan} == {}
 
 
 def summary(cluster):

@@ -7,6 +7,7 @@ Specification: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,8 @@ import msgspec
 
 from switchboard.api import selectors
 from switchboard.api.metadata import SUFFIX_ALPHABET, clone
-from switchboard.controllers._contract import Update
-from switchboard.controllers._snapshot import Snapshot
+from switchboard.controllers._contract import Relation, Update, controlled_by
+from switchboard.controllers._snapshot import Key, Snapshot
 from switchboard.k8s import names, objects
 from switchboard.k8s.objects import Object
 
@@ -127,6 +128,24 @@ def claim(
                 updates.append(Update(adopted))
                 mine.append(adopted)
     return mine, updates
+
+
+def claimants(kind: str) -> Relation:
+    """The relation of an object to the ``kind`` that controls it or, when nobody does, to those that may adopt it."""
+
+    def relation(snapshot: Snapshot, obj: Object) -> Iterable[Key]:
+        if objects.controller(obj):
+            return controlled_by(kind)(snapshot, obj)
+        # Orphans are rare, so a look at the namespace will do.
+        space = objects.namespace(obj)
+        return [(space, objects.name(w)) for w in snapshot.in_namespace(kind, space) if _selects(w, obj)]
+
+    return relation
+
+
+def _selects(workload: Object, obj: Object) -> bool:
+    selector = selectors.from_object(objects.spec(workload).get("selector"))
+    return bool(selector) and selectors.matches(selector or (), objects.labels(obj))
 
 
 def _with_owners(obj: Object, owners: list[dict[str, Any]]) -> Object:

@@ -44,8 +44,8 @@ _TOLERATED = (
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Bring each DaemonSet that changed, or whose pods did, onto its nodes; all of them when a node changed."""
-    mine = controlled_by(KIND)
-    keys = dirty(snapshot, KIND, {"Pod": mine, _revisions.KIND: mine, "Node": _all})
+    related = {"Pod": _pods.claimants(KIND), _revisions.KIND: controlled_by(KIND), "Node": _all}
+    keys = dirty(snapshot, KIND, related)
     return each(KIND, keys, lambda key: _reconcile_one(snapshot, key, now))
 
 

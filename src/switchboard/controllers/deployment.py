@@ -46,7 +46,7 @@ HISTORY_LENGTH = 2000  # characters of the annotation that lists a ReplicaSet's 
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Take the next step of each Deployment that changed or whose ReplicaSets or Pods did."""
-    related = {"ReplicaSet": controlled_by(KIND), "Pod": _deployment_of_pod}
+    related = {"ReplicaSet": _pods.claimants(KIND), "Pod": _deployment_of_pod}
     return each(KIND, dirty(snapshot, KIND, related), lambda key: _reconcile_one(snapshot, key, now))
 
 

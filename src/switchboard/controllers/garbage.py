@@ -32,7 +32,7 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
         changed: list[ObjectKey] = [(kind, *key) for kind in sorted(KINDS) for key in sorted(snapshot.all(kind))]
     else:
         changed = sorted(snapshot.changed)
-    gone = [before for key in changed if snapshot.get(*key) is None and (before := snapshot.before(*key)) is not None]
+    gone = [before for key in changed if (before := _gone(snapshot, key)) is not None]
     wanted = {key for key in changed if key[0] != "Event"}
     for owner in gone:
         wanted.update(_key(dependant) for dependant in _dependants(snapshot, owner))
@@ -46,6 +46,14 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
         keys = sorted(key[1:] for key in wanted if key[0] == kind)
         parts += each(kind, keys, lambda key, kind=kind: _collect(snapshot, (kind, *key))).parts  # type: ignore[misc]
     return Plan(tuple(parts))
+
+
+def _gone(snapshot: Snapshot, key: ObjectKey) -> Object | None:
+    """The object that was there before and is not any more, though another of its name may be."""
+    before, current = snapshot.before(*key), snapshot.get(*key)
+    if before is None or (current is not None and objects.uid(current) == objects.uid(before)):
+        return None
+    return before
 
 
 def _key(obj: Object) -> ObjectKey:

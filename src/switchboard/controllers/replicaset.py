@@ -20,7 +20,6 @@ from switchboard.controllers._contract import (
     Part,
     Plan,
     UpdateStatus,
-    controlled_by,
     dirty,
     each,
 )
@@ -33,20 +32,8 @@ KIND = "ReplicaSet"
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Bring each changed ReplicaSet, and those of changed pods, to its number of pods."""
-    keys = dirty(snapshot, KIND, {"Pod": _replica_sets_of})
+    keys = dirty(snapshot, KIND, {"Pod": _pods.claimants(KIND)})
     return each(KIND, keys, lambda key: _reconcile_one(snapshot, key, now))
-
-
-def _replica_sets_of(snapshot: Snapshot, pod: Object) -> list[Key]:
-    owner = objects.controller(pod)
-    if owner:
-        return list(controlled_by(KIND)(snapshot, pod))
-    # An orphan concerns whoever selects it; orphans are rare, so a look at the namespace will do.
-    return [
-        (objects.namespace(rs), objects.name(rs))
-        for rs in snapshot.in_namespace(KIND, objects.namespace(pod))
-        if selectors.matches(_selector(rs) or (), objects.labels(pod))
-    ]
 
 
 def _selector(replica_set: Object) -> selectors.Selector | None:

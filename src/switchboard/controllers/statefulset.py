@@ -34,7 +34,7 @@ KIND = "StatefulSet"
 
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """Take the next step of each StatefulSet that changed or whose Pods did."""
-    keys = dirty(snapshot, KIND, {"Pod": controlled_by(KIND), _revisions.KIND: controlled_by(KIND)})
+    keys = dirty(snapshot, KIND, {"Pod": _pods.claimants(KIND), _revisions.KIND: controlled_by(KIND)})
     return each(KIND, keys, lambda key: _reconcile_one(snapshot, key, now))
 
 
