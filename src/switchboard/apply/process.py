@@ -7,13 +7,18 @@ Called by the appliers only: this is the one module that imports subprocess.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
+import fcntl
 import os
 import selectors
+import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -183,6 +188,79 @@ class Running:
         except TimeoutError:
             self._process.kill()
             self._process.wait()
+
+
+class Session(Running):
+    """A program that somebody talks to: its ends of streams, or of the one terminal.
+
+    ``stdin``, ``stdout`` and ``stderr`` are descriptors for the caller to use and close, -1 where there is none.
+    With a terminal ``stdin`` and ``stdout`` are both its master.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], streams: tuple[int, int, int]) -> None:
+        super().__init__(process)
+        self.stdin, self.stdout, self.stderr = streams
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Sends a signal to the program and what it has started, as far as that stayed in its session's group."""
+        # The group keeps the number of its leader as long as a member lives; without one there is nobody to hit.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Sets the size of its terminal, each below 65536; without a terminal nothing happens."""
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self.stdout, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def converse(
+    arguments: Sequence[str], *, netns: int, environment: Mapping[str, str], stdin: bool, terminal: bool
+) -> Session:
+    """Start ``arguments`` in a network namespace, in a session of its own, with pipes or with a terminal.
+
+    Without ``stdin`` it reads nothing (with a terminal: what nobody types).  ``environment`` is all that it gets;
+    the program is looked up on the PATH in it.  The thread of the caller is in the namespace for the moment of the
+    start.  Raises FileNotFoundError, PermissionError or another OSError of the start.
+    """
+    ours, theirs = _terminal() if terminal else _pipes(stdin)
+    try:
+        with entered(netns):
+            process = subprocess.Popen(
+                arguments,
+                stdin=theirs[0],
+                stdout=theirs[1],
+                stderr=theirs[2],
+                env=dict(environment),
+                start_new_session=True,
+                preexec_fn=_take_terminal if terminal else None,
+            )
+    except BaseException:
+        for descriptor in ours:
+            if descriptor >= 0:
+                os.close(descriptor)
+        raise
+    finally:
+        for descriptor in {*theirs}:
+            os.close(descriptor)
+    return Session(process, ours)
+
+
+def _pipes(stdin: bool) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """(our ends, the program's ends) of its three streams."""
+    theirs_in, ours_in = os.pipe2(os.O_CLOEXEC) if stdin else (os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), -1)
+    ours_out, theirs_out = os.pipe2(os.O_CLOEXEC)
+    ours_err, theirs_err = os.pipe2(os.O_CLOEXEC)
+    return (ours_in, ours_out, ours_err), (theirs_in, theirs_out, theirs_err)
+
+
+def _terminal() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    master, slave = os.openpty()
+    return (os.dup(master), master, -1), (slave, slave, slave)
+
+
+def _take_terminal() -> None:
+    """In the child: standard input becomes the terminal that its session is controlled by (tty_ioctl(4))."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def spawn(arguments: Sequence[str], *, netns: int, output: Path) -> Running:

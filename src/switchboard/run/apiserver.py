@@ -33,7 +33,9 @@ from switchboard.apply.sqlite_storage import SqliteStorage
 from switchboard.apply.tokens import TokenKey
 from switchboard.base.errors import MachineError, UsageError
 from switchboard.cli.ports import ApiOptions
+from switchboard.run.home import Home
 from switchboard.run.kubeconfig import kubeconfig, write_private
+from switchboard.run.pod_runtime import LocalPods
 from switchboard.run.population import now
 from switchboard.serve.kubernetes import KubernetesServer, tls
 
@@ -91,7 +93,7 @@ async def serve_within(store: Store, listener: socket.socket, home: Path) -> Kub
     authority = authority_of(directory)
     pair = serving_pair(authority, [host], now())
     api = api_over(store, TokenKey.load_or_create(directory), StaticTokens({}), address)
-    server = KubernetesServer(api, context_of(pair, authority, directory))
+    server = KubernetesServer(api, context_of(pair, authority, directory), LocalPods(Home(home), os.environ))
     admin = authority.issue_client(ADMINISTRATOR, [MASTERS], now())
     write_private(home / KUBECONFIG, kubeconfig(f"https://{address}", authority.certificate, admin))
     await server.start(listener)

@@ -21,9 +21,11 @@ from aiohttp import web
 from switchboard.api import errors
 from switchboard.api.server import answers
 from switchboard.api.server.answers import Answer
+from switchboard.api.server.pod_requests import PodStream
 from switchboard.api.server.request import MAX_BODY, Certificate, Request, query_of
 from switchboard.api.server.watches import Watch
 from switchboard.api.store import Store
+from switchboard.serve.pod_streams import PodRuntime, PodStreams
 
 BODY_SECONDS: Final = 60.0
 WRITE_SECONDS: Final = 30.0
@@ -39,7 +41,7 @@ class Handler(Protocol):
 
     store: Store
 
-    def handle(self, request: Request) -> Answer | Watch:
+    def handle(self, request: Request) -> Answer | Watch | PodStream:
         """The answer to a request."""
 
 
@@ -81,12 +83,14 @@ class KubernetesServer:
     Args:
         handler: decides on answers.
         context: TLS with the server's certificate, asking clients for theirs.
+        pods: what runs pods here, None where nothing does.
     """
 
-    def __init__(self, handler: Handler, context: ssl.SSLContext) -> None:
+    def __init__(self, handler: Handler, context: ssl.SSLContext, pods: PodRuntime | None = None) -> None:
         self._handler = handler
         self._context = context
         self._changes = Changes(handler.store)
+        self._streams = PodStreams(handler.store, pods)
         self._stopping = False
         self._runner: web.ServerRunner | None = None
 
@@ -116,6 +120,11 @@ class KubernetesServer:
         decided = self._decide(facts)
         if isinstance(decided, Watch):
             return await self._watch(request, decided)
+        if isinstance(decided, PodStream):
+            try:
+                return await self._streams.serve(request, decided)
+            except errors.ApiError as error:
+                return _response(answers.refusal(error))
         try:
             # What is told must be true after a crash as well.
             await self._handler.store.flush()
@@ -123,7 +132,7 @@ class KubernetesServer:
             decided = answers.refusal(error)
         return _response(decided)
 
-    def _decide(self, facts: Request) -> Answer | Watch:
+    def _decide(self, facts: Request) -> Answer | Watch | PodStream:
         try:
             return self._handler.handle(facts)
         except Exception as error:  # noqa: BLE001 - one request must not end the server; the client learns of it

@@ -17,11 +17,12 @@ from switchboard.api.access.rbac import Authorizer
 from switchboard.api.access.reviews import Reviewer
 from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import ApiError, MethodNotAllowed, NotFound
-from switchboard.api.server import answers, content, options, reads, subresources
+from switchboard.api.server import answers, content, options, pod_requests, reads, subresources
 from switchboard.api.server.answers import Answer, Shown
 from switchboard.api.server.columns import columns_of
 from switchboard.api.server.content import Form
 from switchboard.api.server.documents import Documents
+from switchboard.api.server.pod_requests import PodStream
 from switchboard.api.server.request import Request, Target, target_of
 from switchboard.api.server.resources import BUILT_IN_GROUPS, Resource, Resources
 from switchboard.api.server.subresources import Signer, Subresources
@@ -70,7 +71,7 @@ class ApiServer:
         self._subresources = Subresources(store, sign)
         self._documents = Documents(store, self.resources, address)
 
-    def handle(self, request: Request) -> Answer | Watch:
+    def handle(self, request: Request) -> Answer | Watch | PodStream:
         """The answer to a request."""
         self.store.warnings.clear()
         target = None
@@ -80,14 +81,14 @@ class ApiServer:
             if wanted is not None:
                 self._check_impersonation(user, wanted, request)
                 user = wanted
-            target = target_of(request)
+            target = pod_requests.authorized_as(target_of(request))
             self._authorizer.check(user, target)
             if not target.resource:
                 return self._documents.answer(request, target)
             answer = self._resource(request, target, user)
         except ApiError as error:
             answer = answers.refusal(error, _form_or_plain(request))
-        if isinstance(answer, Watch):
+        if isinstance(answer, Watch | PodStream):
             return answer
         told = list(self.store.warnings)
         if target is not None and (target.group, target.resource) == _DEPRECATED:
@@ -115,7 +116,7 @@ class ApiServer:
             uid = Target(verb="impersonate", path="", group=names.AUTHENTICATION, resource="uids", name=wanted.uid)
             self._authorizer.check(user, uid)
 
-    def _resource(self, request: Request, target: Target, user: User) -> Answer | Watch:
+    def _resource(self, request: Request, target: Target, user: User) -> Answer | Watch | PodStream:
         resource = self.resources.find(target.group, target.version, target.resource)
         if target.group not in BUILT_IN_GROUPS and not _is_served(resource, target):
             # Of groups that are not its own kube-apiserver knows nothing, not even how to say so.
@@ -177,7 +178,7 @@ class ApiServer:
         data = [record.data for record in page.records]
         return answers.many(data, resource.kind, shown, page.meta, typed=not resource.custom)
 
-    def _below(self, request: Request, target: Target, resource: Resource, user: User) -> Answer:
+    def _below(self, request: Request, target: Target, resource: Resource, user: User) -> Answer | PodStream:
         sub, kind = resource.subresource(target.subresource), resource.kind
         if not kind.namespaced:
             target = msgspec.structs.replace(target, namespace="")
@@ -185,6 +186,8 @@ class ApiServer:
             raise _no_resource()
         if target.verb not in sub.verbs:
             raise _not_allowed()
+        if kind.kind == "Pod" and sub.name in pod_requests.STREAMS:
+            return pod_requests.stream_of(request, target, self.store.get("Pod", target.namespace, target.name))
         shown = self._shown(request, kind, answers.FORMS)
         if sub.name == "scale":
             if target.verb == "get":
