@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from switchboard.view.name import Names
 from switchboard.view.node import Node, Pod
 from switchboard.view.policy import Namespace, Policy
 from switchboard.view.route import Gateway
@@ -31,3 +32,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[Gateway, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     policies: tuple[Policy, ...] = ()
+    names: Names = Names()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from switchboard.base.findings import Finding
 from switchboard.k8s.objects import Object
-from switchboard.view.build import nodes, pods, policies, routes, services
+from switchboard.view.build import names, nodes, pods, policies, routes, services
 from switchboard.view.model import View
 
 
@@ -31,5 +31,6 @@ def build(objects: Mapping[str, Sequence[Object]]) -> tuple[View, tuple[Finding,
         gateways=gateways,
         namespaces=spaces,
         policies=policy_facts,
+        names=names.build(objects),
     )
     return view, (*service_findings, *node_findings, *pod_findings, *route_findings, *policy_findings)
