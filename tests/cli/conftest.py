@@ -92,6 +92,11 @@ class FakeMachine:
         self.asked.append(("execute", name, namespace, arguments))
         return self.exit_code
 
+    def serve_api(self, options: Any, ready: Any) -> int:
+        self.asked.append(("serve_api", options))
+        ready("https://127.0.0.1:1", options.data_dir / "kubeconfig")
+        return 0
+
     def read_manifests(self, paths: Sequence[str], recursive: bool) -> list[tuple[str, str]]:
         self.asked.append(("read", tuple(paths), recursive))
         return self.texts

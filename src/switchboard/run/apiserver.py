@@ -13,7 +13,6 @@ import secrets
 import signal
 import socket
 import ssl
-import sys
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -164,14 +163,13 @@ def _make(directory: Path) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1024)
     except OSError as error:
+        listener.close()
         reason = error.strerror or str(error)
         raise UsageError("cannot-listen", f"{host}:{port} cannot be listened on: {reason}.") from error
-    sys.stdout.flush()
     return listener

@@ -180,7 +180,10 @@ def _yaml(text: str) -> Body:
         return _json(text)
     except ValueError:
         pass
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"yaml: {' '.join(str(error).split())}") from error
     loader.duplicates = []
     try:
         # Aliases may not make a small text large.

@@ -196,7 +196,7 @@ def read(
     _check_kind(obj, kind)
     obj["apiVersion"], obj["kind"] = kind.api_version, kind.kind
     warnings = known_fields(obj, body, kind, settings, strict_error(kind))
-    if not isinstance(obj.get("metadata") or {}, dict):
+    if not isinstance({} if obj.get("metadata") is None else obj["metadata"], dict):
         raise BadRequest(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: metadata')
     meta = obj["metadata"] = metadata(obj)
     _set_namespace(meta, kind, target.namespace)
