@@ -16,6 +16,9 @@ from switchboard.compile.modes.nftables import MODE
 from switchboard.rules import iptables, iptables_difference, nft
 from switchboard.rules.nft_difference import difference, replacement
 from switchboard.rules.nft_parse import parse
+from switchboard.trace.rules.compare import compare, probes, read
+from switchboard.trace.rules.packet import Host
+from switchboard.view.choice import choose
 from switchboard.view.model import ClusterNetwork, View
 from switchboard.view.node import Node
 from switchboard.view.service import Endpoint, ServicePort
@@ -186,3 +189,32 @@ def test_iptables_mode_keeps_the_same_laws(before, after):
             held, findings = iptables.parse(fake.save(new.family), new.family)
             assert (held, findings) == (wanted, ())
         assert len(fake.texts) <= 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(views())
+def test_modes_do_the_same_to_packets(view):
+    """Where the behaviours of two modes are the same, so are the ends of packets, by tracers of two languages.
+
+    Source ranges without endpoints are left out: nftables drops there, and iptables rejects (K87).
+    An external address that is the Service's load balancer address too has no source ranges in iptables mode.
+    What the node itself sends to an external destination without endpoints is refused by nftables only, as recorded.
+    """
+    bare = [p.key for p in view.services if not all(choose(p, NODES[0], f).any_endpoints for f in (4, 6))]
+    unguarded = tuple(
+        msgspec.structs.replace(
+            p,
+            source_ranges=() if p.key in bare else p.source_ranges,
+            external_ips=tuple(a for a in p.external_ips if a not in p.load_balancer_ips),
+        )
+        for p in view.services
+    )
+    view = msgspec.structs.replace(view, services=unguarded)
+    options = ProxyOptions(node_port_addresses=("primary",))
+    texts = [mode.render(mode.compile(view, "n1", options)[0], view) for mode in (MODE, IPTABLES)]
+    rules = [read(mode, text) for mode, text in zip(("nftables", "iptables"), texts, strict=True)]
+    differences, findings, count = compare(*rules, probes(view, NODES[0]), Host(NODES[0].addresses))
+    unrefused = [d for d in differences if d.probe.source == "node" and d.theirs == "passed"]
+    assert {d.ours for d in unrefused} <= {"rejected", "dropped"}
+    assert ([d for d in differences if d not in unrefused], findings) == ([], ())
+    assert count or not any(p.proxied for p in view.services)
