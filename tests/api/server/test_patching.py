@@ -24,3 +24,10 @@ def test_three_ways_to_the_same(type_, patch):
 def test_a_json_patch_that_fails_changes_nothing():
     with pytest.raises(ApiError):
         patching.patched("json", OBJECT, [{"op": "test", "path": "/data/a", "value": "9"}], KIND)
+
+
+def test_a_json_patch_that_fails_changes_nothing():
+    before = config_map({"a": "1"})
+    with pytest.raises(ApiError):
+        patching.patched("json", before, [{"op": "test", "path": "/data/a", "value": "9"}], CONFIG_MAP)
+    assert before == config_map({"a": "1"})
