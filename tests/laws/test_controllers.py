@@ -203,8 +203,10 @@ def test_controllers_come_to_rest_and_then_plan_nothing(steps):
 @relaxed
 def test_the_order_of_waking_does_not_change_the_result(steps):
     """Settling after every step or only at the end leads to the same pods, slices and sizes."""
-    # The other steps act on what is there at the moment, which waking changes.
-    steps = [step for step in steps if step[0] == "put"]
+    # The other steps act on what is there at the moment, which waking changes; so do a ReplicaSet, which leaves
+    # pods of an older template alone, and a partition, below which pods stay as they were made.
+    puts = [step for step in steps if step[0] == "put"]
+    steps = [step for step in puts if step[2][0] != "ReplicaSet" and "updateStrategy" not in step[2][1]]
     ends = []
     for eager in (False, True):
         cluster = make()
