@@ -10,9 +10,12 @@ def nodes(zone, ready, unready, silent=0):
         conditions = [{"type": "Ready", "status": state}] if state else []
         return {"metadata": {"labels": labels}, "status": {"conditions": conditions}}
 
-    return [node("True")] * ready + [node("Unknown")] * (unready // 2) + [node("False")] * (unready - unready // 2) + [
-        node("")
-    ] * silent
+    return (
+        [node("True")] * ready
+        + [node("Unknown")] * (unready // 2)
+        + [node("False")] * (unready - unready // 2)
+        + [node("")] * silent
+    )
 
 
 @pytest.mark.parametrize(

@@ -192,3 +192,13 @@ def test_a_name_that_another_replica_set_has_is_not_used(simulated, template):
     names = [rs["metadata"]["name"] for rs in cluster.store.list("ReplicaSet")[0]]
     assert len(names) == 2
     assert len(cluster.pods(app="web")) == 1
+
+
+def test_of_two_equal_replica_sets_one_stays_the_newest(cluster):
+    for name in ("x", "y"):
+        cluster.deployment(name, 1, labels={"app": "web"})
+    cluster.settle()
+    cluster.store.delete("Deployment", "default", "x", propagation_policy="Orphan")
+    cluster.settle()
+    assert [rs["metadata"]["ownerReferences"][0]["name"] for rs in cluster.store.list("ReplicaSet")[0]] == ["y", "y"]
+    assert len(cluster.pods(app="web")) == 1

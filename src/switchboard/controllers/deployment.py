@@ -91,9 +91,13 @@ def _with_collisions(deployment: Object, count: int) -> Object:
 
 
 def _new_replica_set(deployment: Object, sets: list[Object]) -> Object | None:
-    """The oldest ReplicaSet that has the Deployment's template, the hash label aside."""
+    """The oldest ReplicaSet that has the Deployment's template, the hash label aside.
+
+    Revisions do not decide between two of one age: the one chosen gets a higher revision, and the choice must stay.
+    """
     wanted = _without_hash(objects.spec(deployment).get("template"))
-    return next((rs for rs in sets if _without_hash(objects.spec(rs).get("template")) == wanted), None)
+    equal = [rs for rs in sets if _without_hash(objects.spec(rs).get("template")) == wanted]
+    return min(equal, key=lambda rs: (_pods.created(rs), objects.name(rs)), default=None)
 
 
 def _without_hash(template: object) -> dict[str, Any]:
