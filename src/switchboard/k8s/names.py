@@ -142,6 +142,12 @@ APP_COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 APP_PART_OF_LABEL: Final = "app.kubernetes.io/part-of"
 APP_MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
+# Subprotocols of the WebSockets that reach into pods.
+CHANNELS_V4: Final = "v4.channel.k8s.io"
+CHANNELS_V5: Final = "v5.channel.k8s.io"
+PORT_FORWARD_PROTOCOL: Final = "portforward.k8s.io"
+PORT_FORWARD_TUNNEL: Final = f"SPDY/3.1+{PORT_FORWARD_PROTOCOL}"
+
 # Our own.
 SWITCHBOARD_PREFIX: Final = "switchboard.dev/"
 GATEWAY_LABEL: Final = "switchboard.dev/gateway"

@@ -204,7 +204,9 @@ async def _execute(ws: web.WebSocketResponse, request: web.BaseRequest, stream: 
         why = f"exec: {_quoted(stream.command[0])}: {(error.strerror or str(error)).lower()}"
     else:
         connection = request.transport.get_extra_info("socket") if request.transport is not None else None
-        await remote_command.converse(ws, session, stream.command, connection)
+        wanted = ((remote_command.STDOUT, stream.stdout), (remote_command.STDERR, stream.stderr))
+        shown = [channel for channel, told in wanted if told]
+        await remote_command.converse(ws, session, stream.command, connection, shown)
         return
     await remote_command.finish(ws, remote_command.failed(f"error executing command in container: {why}"))
 

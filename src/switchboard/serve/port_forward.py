@@ -21,10 +21,11 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
+from switchboard.k8s import names
 from switchboard.serve import spdy
 
-TUNNEL: Final = "SPDY/3.1+portforward.k8s.io"
-CHANNELS: Final = ("v4.channel.k8s.io", "portforward.k8s.io")
+TUNNEL: Final = names.PORT_FORWARD_TUNNEL
+CHANNELS: Final = (names.CHANNELS_V4, names.PORT_FORWARD_PROTOCOL)
 SUBPROTOCOLS: Final = (TUNNEL, *CHANNELS)
 MOST_CONNECTIONS: Final = 1024
 _CHUNK: Final = 32 * 1024

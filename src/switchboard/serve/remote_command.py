@@ -13,12 +13,15 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import WSMsgType, web
 
-SUBPROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+from switchboard.k8s import names
+
+SUBPROTOCOLS: Final = (names.CHANNELS_V5, names.CHANNELS_V4)
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 MOST_MESSAGE: Final = 1024 * 1024
 _CHUNK: Final = 32 * 1024
@@ -106,11 +109,18 @@ async def finish(ws: web.WebSocketResponse, status: bytes) -> None:
 
 
 async def converse(
-    ws: web.WebSocketResponse, session: Session, command: tuple[str, ...], connection: socket.socket | None
+    ws: web.WebSocketResponse,
+    session: Session,
+    command: tuple[str, ...],
+    connection: socket.socket | None,
+    shown: Collection[int] = (STDOUT, STDERR),
 ) -> None:
-    """Runs the conversation; the program has ended when this returns, or is cancelled."""
+    """Runs the conversation; the program has ended when this returns, or is cancelled.
+
+    ``connection`` is the client's, to notice its end; of the program's outputs the ``shown`` channels are told.
+    """
     loop = asyncio.get_running_loop()
-    talk = _Talk(ws, session)
+    talk = _Talk(ws, session, shown)
     tasks: list[asyncio.Task[Any]] = []
     try:
         await talk.open()
@@ -152,8 +162,9 @@ async def _gone(connection: socket.socket | None) -> None:
 class _Output:
     """One stream of the program on its way to a channel."""
 
-    def __init__(self, channel: int, reader: asyncio.StreamReader) -> None:
+    def __init__(self, channel: int, reader: asyncio.StreamReader, *, shown: bool) -> None:
         self._channel = bytes((channel,))
+        self._shown = shown
         self._reader = reader
         self.moved = 0
         self.sending = False
@@ -163,15 +174,17 @@ class _Output:
         with contextlib.suppress(OSError, RuntimeError):
             while data := await self._reader.read(_CHUNK):
                 self.sending = True
-                await ws.send_bytes(self._channel + data)
+                if self._shown:
+                    await ws.send_bytes(self._channel + data)
                 self.moved += len(data)
                 self.sending = False
 
 
 class _Talk:
-    def __init__(self, ws: web.WebSocketResponse, session: Session) -> None:
+    def __init__(self, ws: web.WebSocketResponse, session: Session, shown: Collection[int]) -> None:
         self._ws = ws
         self._session = session
+        self._shown = shown
         self._terminal = session.stdin >= 0 and session.stderr < 0
         self._stdin: asyncio.StreamWriter | None = None
         self._transports: list[asyncio.BaseTransport] = []
@@ -189,7 +202,7 @@ class _Talk:
                     os.fdopen(descriptor, "rb", 0),
                 )
                 self._transports.append(transport)
-                self.outputs.append(_Output(channel, reader))
+                self.outputs.append(_Output(channel, reader, shown=channel in self._shown))
         if session.stdin >= 0:
             protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
             writing, _ = await loop.connect_write_pipe(lambda: protocol, os.fdopen(session.stdin, "wb", 0))
