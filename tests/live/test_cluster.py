@@ -45,7 +45,7 @@ def status(cluster) -> dict:
 def test_start_shows_progress_and_what_to_try(cluster) -> None:
     out = cluster.started.stdout
     assert out.startswith("runtime: netns as root\n")
-    for step in ("3 nodes in 3 zones", "16 manifests applied", "20 pods ready", "ready after "):
+    for step in ("3 nodes in 3 zones", "16 manifests applied", "22 pods ready", "ready after "):
         assert step in out
     assert f"switchboard down --name {cluster.name}" in out
     assert cluster.started.stderr == ""
@@ -66,7 +66,7 @@ def test_status_as_json(cluster, status) -> None:
     assert (status["kind"], status["apiVersion"]) == ("ClusterStatus", "switchboard.dev/v1")
     assert (status["ready"], status["waiting"], status["findings"]) == (True, [], [])
     assert status["objects"]["Pod"] == 20
-    assert set(status["forwarded"]) == {"http", "https"}
+    assert set(status["forwarded"]) == {"http", "https", "api"}
     assert min(status["memory"].values()) > 0
     assert status["directory"] == str(cluster.host.runtime / cluster.name)
 
