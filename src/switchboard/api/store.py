@@ -8,6 +8,7 @@ Specification: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -143,7 +144,7 @@ class Store:
         self.custom = Registry(lambda: self._storage.scan("CustomResourceDefinition"))
         self.dry_run = False
         # What admission has to say about writes beside refusing them; who answers a request takes and empties it.
-        self.warnings: list[str] = []
+        self.warnings: deque[str] = deque(maxlen=100)
         self._admission.start(self)
 
     # Kinds
