@@ -276,3 +276,23 @@ def test_the_program_ends_when_the_server_stops(path: Path, until: Callable[...,
     asyncio.run(run())
     pid = runtime.sessions[0].pid
     until(lambda: not Path(f"/proc/{pid}").exists(), "the program has gone")
+
+
+def test_a_program_and_ports_end_with_the_pod(path: Path) -> None:
+    store, runtime = Objects(), Runtime(path)
+
+    async def run() -> None:
+        program = of(EXEC, stdout=True, command=("sh", "-c", "echo on; exec sleep 1000"))
+        async with (
+            serving(store, runtime, program) as (client, url),
+            client.ws_connect(url, protocols=SUBPROTOCOLS) as running,
+            serving(store, runtime, of(PORT_FORWARD)) as (other, address),
+            other.ws_connect(address, protocols=(TUNNEL,)) as tunnel,
+        ):
+            assert (await running.receive()).data == bytes((STDOUT,)) + b"on\n"
+            del store.objects["Pod", "web"]
+            causes = msgspec.json.decode((await running.receive()).data[1:])["details"]["causes"]
+            assert causes == [{"reason": "ExitCode", "message": "137"}]
+            assert (await tunnel.receive()).type is aiohttp.WSMsgType.CLOSE
+
+    asyncio.run(asyncio.wait_for(run(), 20))

@@ -9,8 +9,9 @@ Without pods (the API server alone) every stream is answered as Kubernetes does 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -32,6 +33,8 @@ _KUBELET: Final = 10250
 _BATCH: Final = 1000
 # A log is looked at this often for new lines.
 _LOOK_SECONDS: Final = 0.1
+# What runs in a pod that has gone ends after at most this.
+_PATIENCE_SECONDS: Final = 0.5
 _NO_STDIN: Final = b"this pod is a stand-in: it has no standard input; showing its log\r\n"
 
 
@@ -72,9 +75,10 @@ class PodStreams:
         )
         await ws.prepare(request)
         if stream.kind == PORT_FORWARD:
-            await _forward(ws, protocol, stream, runtime)
+            async with self._while_it_runs(stream, ws.close):
+                await _forward(ws, protocol, stream, runtime)
         elif stream.kind == EXEC:
-            await _execute(ws, request, stream, runtime)
+            await self._execute(ws, request, stream, runtime)
         else:
             await self._attach(ws, stream, runtime)
         return ws
@@ -153,6 +157,46 @@ class PodStreams:
             listening.cancel()
             log.close()
 
+    async def _execute(
+        self, ws: web.WebSocketResponse, request: web.BaseRequest, stream: PodStream, runtime: PodRuntime
+    ) -> None:
+        try:
+            session = await runtime.start(stream)
+        except FileNotFoundError:
+            why = f"exec: {_quoted(stream.command[0])}: executable file not found in $PATH"
+        except LookupError as error:
+            why = f"container not found ({_quoted(stream.container)}): {error}"
+        except OSError as error:
+            why = f"exec: {_quoted(stream.command[0])}: {(error.strerror or str(error)).lower()}"
+        else:
+            connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+            wanted = ((remote_command.STDOUT, stream.stdout), (remote_command.STDERR, stream.stderr))
+            shown = [channel for channel, told in wanted if told]
+
+            async def kill() -> None:
+                session.kill()
+
+            async with self._while_it_runs(stream, kill):
+                await remote_command.converse(ws, session, stream.command, connection, shown)
+            return
+        await remote_command.finish(ws, remote_command.failed(f"error executing command in container: {why}"))
+
+    @contextlib.asynccontextmanager
+    async def _while_it_runs(self, stream: PodStream, end: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+        """Calls ``end`` when the pod goes before what is done meanwhile."""
+
+        async def watch() -> None:
+            while self._runs(stream):
+                await asyncio.sleep(_PATIENCE_SECONDS)
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await end()
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+
     def _reached(self, stream: PodStream) -> PodRuntime:
         """What runs the pod; raises ``ServerFault`` as for a node that does not answer."""
         if self._runtime is not None:
@@ -191,24 +235,6 @@ def _protocol(request: web.BaseRequest, wanted: Sequence[str]) -> str:
             f"this server speaks [{', '.join(wanted)}]"
         )
     return found
-
-
-async def _execute(ws: web.WebSocketResponse, request: web.BaseRequest, stream: PodStream, runtime: PodRuntime) -> None:
-    try:
-        session = await runtime.start(stream)
-    except FileNotFoundError:
-        why = f"exec: {_quoted(stream.command[0])}: executable file not found in $PATH"
-    except LookupError as error:
-        why = f"container not found ({_quoted(stream.container)}): {error}"
-    except OSError as error:
-        why = f"exec: {_quoted(stream.command[0])}: {(error.strerror or str(error)).lower()}"
-    else:
-        connection = request.transport.get_extra_info("socket") if request.transport is not None else None
-        wanted = ((remote_command.STDOUT, stream.stdout), (remote_command.STDERR, stream.stderr))
-        shown = [channel for channel, told in wanted if told]
-        await remote_command.converse(ws, session, stream.command, connection, shown)
-        return
-    await remote_command.finish(ws, remote_command.failed(f"error executing command in container: {why}"))
 
 
 async def _forward(ws: web.WebSocketResponse, protocol: str, stream: PodStream, runtime: PodRuntime) -> None:
