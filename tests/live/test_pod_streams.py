@@ -127,14 +127,16 @@ def test_a_terminal(kubectl, pod) -> None:
     inside = "sh -c 'tty; until stty size | grep 33.101; do :; done; exit 3'"
     line = f"stty rows 33 cols 101; {kubectl.line('exec', '-it', pod, '--')} {inside}"
     shown = kubectl.host.run("script", "-qec", line, "/dev/null", code=3).stdout
-    assert re.search(r"/dev/pts/\d+\r?\n33 101\r?\n", shown), shown
+    # script(1) ends its own input with a null character, whose echo may come anywhere between.
+    assert re.search(r"/dev/pts/\d+", shown)
+    assert "33 101" in shown
 
 
 def test_a_program_ends_with_its_client(kubectl, pod, until: Callable[..., object]) -> None:
     with running(kubectl.spawn("exec", pod, "--", "sh", "-c", "echo on; exec sleep 4321")) as client:
         assert client.stdout is not None
         assert client.stdout.readline() == "on\n"
-        assert "sleep" in kubectl.host.processes().values()
+        until(lambda: "sleep" in kubectl.host.processes().values(), "the program runs")
     until(lambda: "sleep" not in kubectl.host.processes().values(), "the program has gone")
 
 
