@@ -201,4 +201,6 @@ def test_the_older_protocol_is_refused_with_a_reason(kubectl, pod) -> None:
 
 
 def test_control_has_nothing_to_complain(kubectl) -> None:
-    assert (kubectl.host.runtime / NAME / "log" / "control.log").read_text() == ""
+    told = (kubectl.host.runtime / NAME / "log" / "control.log").read_text().splitlines()
+    # The event loop's own remark when several answers meet a client that was killed a moment before.
+    assert [line for line in told if line != "socket.send() raised exception."] == []
