@@ -55,7 +55,7 @@ def overlay(old, new):
     """A merge patch from one document to another."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new
-    changed = {k: overlay(old.get(k), v) for k, v in new.items() if k not in old or old[k] != v}
+    changed = {k: overlay(old.get(k), v) for k, v in new.items() if k not in old or not json_patch.equal(old[k], v)}
     return {**dict.fromkeys([k for k in old if k not in new]), **changed}
 
 

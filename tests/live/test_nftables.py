@@ -33,10 +33,10 @@ pytestmark = pytest.mark.live
 RECORDED = Path(__file__).parents[1] / "cases" / "proxy" / "recorded"
 # One of each kind; `make cases AREA=proxy` plays all of them.
 NAMES = """
-    affinity-flap affinity-tcp chg-etp chg-scale clusterip-tcp-basic clusterip-udp-basic ct-udp-late-lb ct-udp-late-
-    service ct-udp-replaced extip-cluster hairpin-single hairpin-tcp-clusterip hints-zone itp-local-without-local
-    lb-etp-local-with-local lb-etp-local-without-local lb-sourceranges lb-vip-cluster masq-no-clustercidr nodeport-
-    tcp-basic noep-loadbalancer v6-lb-local
+    affinity-flap affinity-tcp chg-etp chg-scale clusterip-tcp-basic clusterip-udp-basic ct-udp-late-lb
+    ct-udp-late-service ct-udp-replaced extip-cluster hairpin-single hairpin-tcp-clusterip hints-zone itp-local-without-local
+    lb-etp-local-with-local lb-etp-local-without-local lb-sourceranges lb-vip-cluster masq-no-clustercidr
+    nodeport-tcp-basic noep-loadbalancer v6-lb-local
 """
 CASES = [RECORDED / f"{name}.json" for name in NAMES.split()]
 SERVICE_RANGES = {4: ("10.96.0.0/12", "198.51.100.0/24", "192.0.2.0/24"), 6: ("fd00:10:96::/112", "2001:db8:1::/64")}
