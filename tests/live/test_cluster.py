@@ -55,7 +55,7 @@ def test_status_as_text(cluster, services) -> None:
     text = cluster.switchboard("status").stdout
     assert text.startswith(f"cluster {cluster.name}: ready · runtime netns as root · ")
     assert set(cluster.table("Nodes")) == {"node-1", "node-2", "node-3"}
-    assert len(cluster.table("Pods")) == 20
+    assert len(cluster.table("Pods")) == 22
     assert services["payments/app-v1"]["ready"] == "9/9"
     assert services["payments/app-v2"]["ready"] == "3/3"
     assert services["payments/payment-service"]["type"] == "LoadBalancer"

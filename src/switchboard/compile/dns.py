@@ -74,6 +74,7 @@ class Zone:
     def __init__(self, options: ZoneOptions, names: Names | None = None) -> None:
         self.options = options
         self.domain = options.domain.rstrip(".").lower() + "."
+        self._server_addresses = options.servers
         self._services: dict[str, NamedService] = {}
         self._namespaces: tuple[str, ...] = ()
         self._pods: dict[str, frozenset[str]] = {}
@@ -142,6 +143,10 @@ class Zone:
         """The addresses of pods, for ``PodNames.VERIFIED``."""
         self._pods = {each.namespace: frozenset(each.addresses) for each in pods}
 
+    def set_servers(self, addresses: tuple[str, ...]) -> None:
+        """The addresses of the DNS servers themselves, for NS records."""
+        self._server_addresses = addresses
+
     def find(self, name: bytes, kind: int) -> Answer | None:
         """The answer to a question of class IN, None outside the zones.
 
@@ -207,14 +212,14 @@ class Zone:
     def _servers(self) -> Iterator[Target]:
         """Names and addresses of the DNS servers: of the Service before them, otherwise their own."""
         found: dict[str, tuple[str, ...]] = {}
-        for server in self.options.servers:
+        for server in self._server_addresses:
             for key, targets in self._pointers.get(server, {}).items():
                 service = self._services[key]
                 if service.exists and not service.headless and service.addresses:
                     found[f"{service.name}.{service.namespace}.svc.{self.domain}"] = service.addresses
                 elif service.exists:
                     found.update((target, (server,)) for target in targets)
-        yield from found.items() or [(f"ns.dns.{self.domain}", self.options.servers)]
+        yield from found.items() or [(f"ns.dns.{self.domain}", self._server_addresses)]
 
     def _point(self, address: str) -> None:
         """The PTR records of an address: a Service's own address has its name alone."""

@@ -27,6 +27,7 @@ CLOUD = "cloud"
 _LINK_ROOM = 11
 HOST = "host"
 POD_GATEWAY = "169.254.1.1"
+DOMAIN = "cluster.local"
 
 
 class Ranges(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,11 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
     def client_address(self, index: int) -> str:
         """Address of outside client ``index`` (from 0)."""
         return str(ip_network(self.clients)[10 + index])
+
+    @property
+    def dns(self) -> str:
+        """Address of the Service of the cluster's DNS: the tenth of the range, as kubeadm has it."""
+        return str(ip_network(self.services)[10])
 
     @property
     def host_address(self) -> str:

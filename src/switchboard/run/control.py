@@ -31,6 +31,7 @@ from switchboard.run.dataplane import Balancer, DataPlane, GatewayFiles, NodeRul
 from switchboard.run.events import EventRecorder
 from switchboard.run.issuing import Issuer
 from switchboard.run.kubelet import GATEWAY_FILES
+from switchboard.run.pod_names import names_change
 from switchboard.run.pods import Pods
 from switchboard.run.population import now
 from switchboard.run.progress import Progress
@@ -41,6 +42,7 @@ from switchboard.serve.channel import Channel
 from switchboard.serve.control_socket import serve_questions
 from switchboard.view.build import build
 from switchboard.view.model import View
+from switchboard.view.name import Names
 
 if TYPE_CHECKING:
     from switchboard.serve.kubernetes import KubernetesServer
@@ -80,7 +82,7 @@ class Control:
             settings={"load-balancer-pool": (ranges.load_balancers,), "time-zones": time_zone},
         )
         events = EventRecorder(self.store, now)
-        self.pods = Pods(self.store, self.channel, self.nodes, events)
+        self.pods = Pods(self.store, self.channel, self.nodes, events, dns=ranges.dns)
         mode = load("switchboard.compile.modes", "nftables", "MODE")
         rules = []
         for node in self.nodes:
@@ -91,6 +93,7 @@ class Control:
         self.dataplane = DataPlane(rules, Balancer(self.channel), files)
         self.publisher = Publisher(self.store, events)
         self.view = View()
+        self.names = Names()
         self.findings: tuple[Finding, ...] = ()
         self.ready = False
         self._changed = asyncio.Event()
@@ -155,6 +158,10 @@ class Control:
 
     async def _sync(self) -> None:
         view, findings = build({kind: self.store.list(kind)[0] for kind in _VIEWED})
+        change = names_change(self.names, view.names)
+        if change is not None:
+            self.names = view.names
+            self.channel.notify("names", change=msgspec.to_builtins(change))
         if view != self.view or self.dataplane.behind:
             findings = (*findings, *await self.dataplane.sync(view, GATEWAY_SERVICE))
             self.view, self.findings = view, findings

@@ -29,8 +29,11 @@ from switchboard.apply.envoy_admin import Admin
 from switchboard.apply.fabric import Fabric
 from switchboard.compile import lab
 from switchboard.rules.lab import Route
+from switchboard.run import pod_files
 from switchboard.run.home import Home
 from switchboard.run.logs import BoundedLog
+from switchboard.run.pod_files import PodFiles
+from switchboard.run.pod_names import DNS_IMAGE, ClusterNames, NamesChange
 from switchboard.run.progress import Progress
 from switchboard.run.runtime import Runtime
 from switchboard.run.supervisor import Parts
@@ -66,6 +69,7 @@ class PodOrder(msgspec.Struct, frozen=True, kw_only=True):
     service: str | None = None
     secrets: dict[str, tuple[str, str]] = {}
     grace_seconds: float = 30.0
+    files: PodFiles = PodFiles()
 
     @property
     def key(self) -> str:
@@ -98,6 +102,7 @@ class Kubelet:
                 "route": self.route,
                 "forward": self.forward,
                 "host": self.host,
+                "names": self.change_names,
             }
         )
         self.standins: dict[str, StandIn] = {}
@@ -109,6 +114,7 @@ class Kubelet:
         # What may be entered from outside: the fabric's namespaces by name, pods as namespace/name.
         self.doors = {name: inside for name, inside in parts.namespaces.items() if name != lab.HOST}
         self._seen = Seen()
+        self.names = ClusterNames(lab.DOMAIN)
         self._interface = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -162,8 +168,12 @@ class Kubelet:
         self.interfaces[pod.key] = interface
         self.fabric.namespaces[pod.key] = self.doors[f"{pod.namespace}/{pod.name}"] = netns.create()
         await self._do(self.fabric.make, lab.pod(pod.key, interface, pod.address, self.nodes[pod.node]))
+        pod_files.write(self.home, f"{pod.namespace}/{pod.name}", pod.files)
         if GATEWAY_IMAGE in pod.images:
             self._task(self._run_gateway(pod))
+        elif DNS_IMAGE in pod.images:
+            await self.names.serve(pod.key, pod.address, *self._sockets(pod))
+            self._tell_ready(pod.key, True)
         else:
             await self._start_standin(pod)
 
@@ -179,8 +189,10 @@ class Kubelet:
         running = self.processes.pop(key, None)
         if running is not None:
             await running.terminate(grace_seconds)
+        await self.names.stop(key)
         if self.doors.get(f"{pod.namespace}/{pod.name}") == self.fabric.namespaces[key]:
             del self.doors[f"{pod.namespace}/{pod.name}"]
+            pod_files.remove(self.home, f"{pod.namespace}/{pod.name}")
         await self._do(self.fabric.remove_link, pod.node, self.interfaces.pop(key))
         await self._do(self.fabric.forget, key)
 
@@ -195,6 +207,10 @@ class Kubelet:
             await self._do(self.fabric.unroute, route)
         for route in msgspec.convert(add, list[Route]):
             await self._do(self.fabric.route, route)
+
+    async def change_names(self, change: dict[str, Any]) -> None:
+        """What names mean from now on."""
+        self.names.change(msgspec.convert(change, NamesChange))
 
     async def host(self) -> bool:
         """Whether the host is joined by address."""
@@ -241,7 +257,7 @@ class Kubelet:
             certificates,
             random.Random(),
             time.time,
-            connect=partial(self._connect, self.fabric.namespaces[pod.key]),
+            connect=partial(self._connect_from, pod),
             seen=self._seen,
             ready_changed=partial(self._tell_ready, pod.key),
             log=log.write,
@@ -252,6 +268,10 @@ class Kubelet:
     def _tell_ready(self, key: str, ready: bool) -> None:
         if key in self.orders:
             self.channel.notify("pod.status", key=key, ready=ready, restarts=0)
+
+    async def _connect_from(self, pod: PodOrder, host: str, port: int) -> socket.socket:
+        """A connection of a pod to a name, as its resolver finds it."""
+        return await self._connect(self.fabric.namespaces[pod.key], self.names.resolve(host, pod.files), port)
 
     async def _connect(self, namespace: int, host: str, port: int) -> socket.socket:
         with netns.entered(namespace):

@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from switchboard.apply import files, netns
+from switchboard.apply import files, mounts, netns
 from switchboard.base.errors import MachineError
 from switchboard.cli.ports import ApiOptions, ClusterStatus, Event, RefusedError
 from switchboard.compile.lab import LabOptions, host_link
 from switchboard.k8s.manifests import Manifest
-from switchboard.run import control, kubelet, progress, runtime
+from switchboard.run import control, kubelet, pod_files, progress, runtime
 from switchboard.run.home import Home, locate
 from switchboard.run.population import populate
 from switchboard.run.runtime import Runtime
@@ -178,6 +178,9 @@ class LocalMachine:
         if child == 0:
             try:
                 enter(namespaces)
+                if "/" in namespace:
+                    own = pod_files.mounts(self._home(name).path, namespace)
+                    mounts.own_files(own, own[Path("/etc/hostname")].read_text().strip())
                 os.execvp(arguments[0], list(arguments))
             except OSError as error:
                 sys.stderr.write(f"error: {arguments[0]}: {error.strerror}\n")

@@ -18,10 +18,13 @@ import msgspec
 from switchboard.api.errors import ApiError
 from switchboard.api.metadata import timestamp
 from switchboard.api.store import Store
+from switchboard.compile.lab import DOMAIN
+from switchboard.compile.resolver import Resolver
 from switchboard.k8s import objects
 from switchboard.k8s.objects import Object
 from switchboard.run.events import EventRecorder
 from switchboard.run.kubelet import PodOrder
+from switchboard.run.pod_files import pod_files
 from switchboard.serve.channel import Channel, ChannelError
 from switchboard.serve.standin.behaviour import read_behaviour
 from switchboard.view.model import View
@@ -29,6 +32,9 @@ from switchboard.view.node import Node
 
 _RETRY_SECONDS = 4.0
 _FIRST = 2  # .0 is the network, .1 is what a bridge plugin would give the node
+
+# A node's own resolver: the nodes of an embedded cluster have none, as nothing of the machine's is in their reach.
+_HOST_RESOLVER = Resolver()
 
 
 class Addresses:
@@ -58,7 +64,18 @@ class Addresses:
 class Pods:
     """What runs, by ``namespace/name/uid``."""
 
-    def __init__(self, store: Store, kubelet: Channel, nodes: Iterable[Node], events: EventRecorder) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kubelet: Channel,
+        nodes: Iterable[Node],
+        events: EventRecorder,
+        *,
+        dns: str = "",
+        resolver: Resolver = _HOST_RESOLVER,
+    ) -> None:
+        self._dns = dns
+        self._resolver = resolver
         self._store = store
         self._kubelet = kubelet
         self._events = events
@@ -130,6 +147,7 @@ class Pods:
             images=tuple(str(c.get("image", "")) for c in spec.get("containers") or ()),
             ports=tuple(sorted({*declared_ports(spec), *service_ports})),
             secrets=self._secrets(objects.namespace(pod), objects.annotations(pod)),
+            files=pod_files(pod, address, self._dns, DOMAIN, self._resolver),
         )
         self._running[key] = order
         self._write_status(pod, order)

@@ -26,6 +26,9 @@ from switchboard.k8s.objects import Object
 from switchboard.run.applying import apply
 from switchboard.view.node import Node
 
+# What the manifests say in the place of the DNS Service's address.
+_DNS_PLACE = "CLUSTER_DNS"
+
 
 def now() -> datetime:
     """The current time, timezone-aware, in UTC."""
@@ -46,6 +49,7 @@ def populate(options: LabOptions, manifests: Sequence[Manifest]) -> tuple[Store,
         store.create(obj)
         store.update_status({**store.get("Node", "", node.name), "status": obj["status"]})
     text = resources.files("switchboard.run").joinpath("manifests/system.yaml").read_text()
+    text = text.replace(_DNS_PLACE, options.ranges.dns)
     system, faults = load(text, "system.yaml")
     refused = faults or apply(store, system).findings
     if refused:
