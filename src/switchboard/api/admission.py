@@ -71,7 +71,7 @@ class KubernetesAdmission:
         """Complete and check a new object."""
         _decode(kind, obj)
         _own_once(store, obj)
-        _check_namespace(store, kind, obj)
+        check_namespace(store, kind, obj)
         _default(obj)
         if kind.kind == services.KIND:
             services.omit_empty(obj)
@@ -223,7 +223,8 @@ def _drop_nulls(value: Any) -> None:
             _drop_nulls(item)
 
 
-def _check_namespace(store: Store, kind: Kind, obj: Object) -> None:
+def check_namespace(store: Store, kind: Kind, obj: Object) -> None:
+    """Raises NotFound or Forbidden unless the namespace of a new object is there and stays."""
     if not kind.namespaced:
         return
     namespace = objects.namespace(obj)

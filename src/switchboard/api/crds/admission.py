@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from switchboard.api import errors
+from switchboard.api.admission import check_namespace
 from switchboard.api.crds import definition
 from switchboard.api.crds.custom import CustomKind
 from switchboard.api.errors import Cause, Invalid
@@ -34,7 +35,7 @@ class CustomResources:
     def create(self, store: Store, kind: Kind, obj: Object) -> None:
         """Complete and check a new object."""
         if isinstance(kind, CustomKind):
-            _check_namespace(store, kind, obj)
+            check_namespace(store, kind, obj)
             _complete(kind, obj)
             _check(kind, obj, None, "")
         elif kind.kind == definition.KIND:
@@ -85,16 +86,3 @@ def _check(kind: CustomKind, obj: Object, old: Object | None, subresource: str) 
 def _refuse(kind: Kind, obj: Object, causes: list[Cause]) -> None:
     if causes:
         raise errors.invalid(kind, objects.name(obj), causes)
-
-
-def _check_namespace(store: Store, kind: Kind, obj: Object) -> None:
-    if not kind.namespaced:
-        return
-    namespace = objects.namespace(obj)
-    found = store.find("Namespace", "", namespace)
-    if found is None:
-        raise errors.NotFound(f'namespaces "{namespace}" not found', resource="namespaces", name=namespace)
-    if objects.deleting(found):
-        why = f"unable to create new content in namespace {namespace} because it is being terminated"
-        cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
-        raise errors.forbidden(kind, objects.name(obj), why, [cause])
