@@ -1,6 +1,7 @@
 """From the start of the program to the first answered outside request, and the memory of all processes.
 
-Starts the payment example (20 pods and the two of DNS) several times and prints medians.  The request is a verified HTTPS request from
+Starts the payment example (20 pods and two of DNS) several times and prints medians.
+The request is a verified HTTPS request from
 this machine through a forwarded port: outside client's network, load balancer, node rules, Envoy, pod.
 Needs what `switchboard up` needs.
 """

@@ -34,7 +34,8 @@ RECORDED = Path(__file__).parents[1] / "cases" / "proxy" / "recorded"
 # One of each kind; `make cases AREA=proxy` plays all of them.
 NAMES = """
     affinity-flap affinity-tcp chg-etp chg-scale clusterip-tcp-basic clusterip-udp-basic ct-udp-late-lb
-    ct-udp-late-service ct-udp-replaced extip-cluster hairpin-single hairpin-tcp-clusterip hints-zone itp-local-without-local
+    ct-udp-late-service ct-udp-replaced extip-cluster hairpin-single hairpin-tcp-clusterip hints-zone
+    itp-local-without-local
     lb-etp-local-with-local lb-etp-local-without-local lb-sourceranges lb-vip-cluster masq-no-clustercidr
     nodeport-tcp-basic noep-loadbalancer v6-lb-local
 """
