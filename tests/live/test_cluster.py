@@ -65,7 +65,7 @@ def test_status_as_text(cluster, services) -> None:
 def test_status_as_json(cluster, status) -> None:
     assert (status["kind"], status["apiVersion"]) == ("ClusterStatus", "switchboard.dev/v1")
     assert (status["ready"], status["waiting"], status["findings"]) == (True, [], [])
-    assert status["objects"]["Pod"] == 20
+    assert status["objects"]["Pod"] == 22
     assert set(status["forwarded"]) == {"http", "https", "api"}
     assert min(status["memory"].values()) > 0
     assert status["directory"] == str(cluster.host.runtime / cluster.name)

@@ -10,6 +10,7 @@ _NAME = re.compile(r"(^|[./\s])(kubernetes\.io|k8s\.io|cert-manager\.io|switchbo
 EXCUSED: dict[str, str] = {
     "cli/ports.py switchboard.dev/v1": "the form of a report, which is no object of an API",
     "run/kubelet.py switchboard.dev/gateway": "the name of an image, which is no API name",
+    "run/pod_names.py switchboard.dev/dns": "the name of an image, which is no API name",
     "serve/tally.py switchboard.dev/v1": "the form of a report, which is no object of an API",
     "trace/result.py switchboard.dev/v1": "the form of a report, and trace may not know k8s",
 }
