@@ -20,17 +20,25 @@ READY = (Event(kind="step", text="3 nodes", seconds=0.2), Event(kind="ready", se
 
 
 class FakeStarting:
+    """Tells and waits as it is told to; a KeyboardInterrupt there is a person's, which raises nothing."""
+
     def __init__(self, told: Sequence[Event | BaseException], waiting: BaseException | int) -> None:
         self._told, self._waiting = told, waiting
-        self.stopped = False
+        self.stopped = self.interrupted = False
 
     def events(self) -> Iterator[Event]:
         for event in self._told:
+            if isinstance(event, KeyboardInterrupt):
+                self.interrupted = True
+                return
             if isinstance(event, BaseException):
                 raise event
             yield event
 
     def wait(self) -> int:
+        if isinstance(self._waiting, KeyboardInterrupt):
+            self.interrupted = True
+            return 0
         if isinstance(self._waiting, BaseException):
             raise self._waiting
         return self._waiting

@@ -130,6 +130,31 @@ def test_stopping_is_not_disturbed_by_a_further_interrupt(tmp_path: Path) -> Non
     os.close(reader)
 
 
+def test_an_interrupt_is_passed_on_and_raises_nothing(tmp_path: Path) -> None:
+    """Whatever waits for the cluster returns because the cluster ends."""
+    home = Home(tmp_path / "x")
+    home.path.mkdir()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        os.write(writer, b"\n")
+        while True:
+            signal.pause()
+    os.read(reader, 1)
+    os.close(writer)
+    start = Start(home, child, reader)
+    before = signal.signal(signal.SIGINT, start.interrupt)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert list(start.events()) == []
+        assert start.wait() == 0
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert start.interrupted
+
+
 def test_the_link_of_a_cluster_is_awaited_by_the_kernels_word(tmp_path: Path, monkeypatch) -> None:
     """It goes a moment after the last process of the cluster."""
     home = Home(tmp_path / "x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -22,8 +23,13 @@ def test_the_program_gets_the_machine_and_its_words(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(program, "main", play)
     monkeypatch.setattr(sys, "argv", ["switchboard", "status", "--name", "x"])
     monkeypatch.setenv("PATH", "/somewhere")
-    with pytest.raises(SystemExit) as left:
-        main.main()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as left:
+            main.main()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert left.value.code == 3
     ((machine, arguments),) = given
     assert isinstance(machine, LocalMachine)

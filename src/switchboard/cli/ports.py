@@ -76,7 +76,12 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", t
 
 
 class Starting(Protocol):
-    """A cluster that is coming up, or is up and belongs to this command."""
+    """A cluster that is coming up, or is up and belongs to this command.
+
+    ``interrupted`` says that a person has asked for its end; it is on its way, and what waits for it returns or fails.
+    """
+
+    interrupted: bool
 
     def events(self) -> Iterator[Event]:
         """Progress, until ready or failed."""

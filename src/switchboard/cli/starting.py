@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.text import Text
 
@@ -17,6 +20,20 @@ class StartError(SwitchboardError):
     def __init__(self, event: Event) -> None:
         super().__init__(event.reference, event.text, context=event.context, hint=event.hint)
         self.exit_code = event.exit_code
+
+
+@contextmanager
+def owned(starting: Starting, console: Console) -> Iterator[None]:
+    """Ends the cluster when the block fails or a person interrupts it; an interrupt is no failure."""
+    try:
+        yield
+    except BaseException:
+        if not starting.interrupted:
+            starting.stop()
+            raise
+    if starting.interrupted:
+        console.print("\nending the cluster …")
+        starting.stop()
 
 
 def follow(starting: Starting, console: Console) -> float:

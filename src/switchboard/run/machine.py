@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -43,6 +44,17 @@ class Start:
         self._pid = pid
         self._reader = reader
         self._status: int | None = None
+        self.interrupted = False
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal: the cluster is told to end, and whatever waits for it here sees that it has.
+
+        Nothing is raised: an exception could come where Python cannot pass it on, and the interrupt would be lost.
+        """
+        del number, frame
+        self.interrupted = True
+        if self._status is None:
+            _signal(self._pid, signal.SIGTERM)
 
     def events(self) -> Iterator[Event]:
         """Progress until the last process of the cluster has closed its end; from here on Ctrl-C is heard."""
@@ -64,8 +76,7 @@ class Start:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             if self._status is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGTERM)
+                _signal(self._pid, signal.SIGTERM)
                 self.wait()
         finally:
             signal.signal(signal.SIGINT, before)
@@ -99,11 +110,10 @@ class LocalMachine:
             attached=attached,
         )
         pid, reader = start(launch, began)
-        if attached:
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                # As Ctrl-C, for which asyncio has a handler of its own at times.
-                signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-        return Start(launch.home, pid, reader)
+        started = Start(launch.home, pid, reader)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, started.interrupt)
+        return started
 
     def stop(self, name: str) -> bool:
         """Ends politely, after a while by force: the supervisor's death ends everything."""
@@ -153,6 +163,7 @@ class LocalMachine:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(reader)
             _measure(plan, namespaces, writer)
         os.close(writer)

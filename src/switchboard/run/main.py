@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """The program ``switchboard``."""
+    # As long as nothing is started an interrupt just ends the program: an exception would be lost where Python cannot
+    # raise one, which happens inside imports.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Debian keeps nft and conntrack where ordinary users' PATH does not look.
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     from switchboard.cli import program

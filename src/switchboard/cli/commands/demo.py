@@ -16,7 +16,7 @@ from switchboard.cli.render.cluster import ClusterTables
 from switchboard.cli.render.figures import console_for
 from switchboard.cli.render.measurement import MeasurementReport, SplitReport
 from switchboard.cli.render.path import PathPicture
-from switchboard.cli.starting import follow, print_next_steps
+from switchboard.cli.starting import follow, owned, print_next_steps
 from switchboard.compile.lab import LabOptions
 from switchboard.serve.outside import RequestPlan
 from switchboard.serve.tally import Measurement
@@ -40,23 +40,18 @@ def COMMAND(machine: Machine, requests: int, stay: bool, name: str) -> int:  # n
     console.print(Rule("Start", align="left"))
     console.print(f"runtime: {machine.runtime()}")
     starting = reading.start(machine, LabOptions(name=name), manifests, errors, attached=True)
-    try:
+    failed = 0
+    with owned(starting, console):
         seconds = follow(starting, console)
         console.print(f"ready after {seconds:.2f} s")
         failed = _show(machine, name, requests, console)
         if stay:
             console.print("\nCtrl-C ends the cluster.")
-            return starting.wait() or failed
-        starting.stop()
-        console.print("\nThe cluster has ended and nothing of it is left; `--stay` keeps it up.")
-    except KeyboardInterrupt:
-        console.print("\nending the cluster …")
-        starting.stop()
-        return 0
-    except BaseException:
-        starting.stop()
-        raise
-    return failed
+            failed = starting.wait() or failed
+        else:
+            starting.stop()
+            console.print("\nThe cluster has ended and nothing of it is left; `--stay` keeps it up.")
+    return 0 if starting.interrupted else failed
 
 
 def _show(machine: Machine, name: str, requests: int, console: Console) -> int:

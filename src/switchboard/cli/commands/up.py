@@ -10,7 +10,7 @@ from switchboard.cli import input as reading
 from switchboard.cli.ports import Machine
 from switchboard.cli.render.cluster import ClusterTables
 from switchboard.cli.render.figures import console_for
-from switchboard.cli.starting import follow, print_next_steps
+from switchboard.cli.starting import follow, owned, print_next_steps
 from switchboard.compile.lab import LabOptions
 
 
@@ -76,22 +76,16 @@ def COMMAND(  # noqa: N802 - the constant that discovery looks for
     console.print(f"runtime: {machine.runtime()}")
     lab = options(nodes, zones, name, http_port, https_port, host_link, api_port)
     starting = reading.start(machine, lab, manifests, errors, attached=not detach)
-    try:
+    code = 0
+    with owned(starting, console):
         seconds = follow(starting, console)
         view, status = machine.view(name), machine.status(name)
         console.print(f"ready after {seconds:.2f} s\n")
         console.print(ClusterTables(view))
         console.print()
         print_next_steps(status, view, console)
-        if detach:
-            return 0
-        console.print("\nCtrl-C ends the cluster.")
-        sys.stdout.flush()
-        return starting.wait()
-    except KeyboardInterrupt:
-        console.print("\nending the cluster …")
-        starting.stop()
-        return 0
-    except BaseException:
-        starting.stop()
-        raise
+        if not detach:
+            console.print("\nCtrl-C ends the cluster.")
+            sys.stdout.flush()
+            code = starting.wait()
+    return 0 if starting.interrupted else code
