@@ -1,8 +1,8 @@
 """From the start of the program to the first answered outside request, and the memory of all processes.
 
 Starts the payment example (20 pods and two of DNS) several times and prints medians.
-The request is a verified HTTPS request from
-this machine through a forwarded port: outside client's network, load balancer, node rules, Envoy, pod.
+The request is a verified HTTPS request from this machine through a forwarded port.
+Its way is outside client's network, load balancer, node rules, Envoy, pod.
 Needs what `switchboard up` needs.
 """
 

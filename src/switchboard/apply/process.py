@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import os
 import selectors
@@ -24,10 +23,9 @@ from typing import IO
 
 import msgspec
 
-from switchboard.apply.netns import entered
+from switchboard.apply.netns import entered, setns
 from switchboard.base.errors import MachineError
 
-_CLONE_NEWNET = 0x40000000
 _CHUNK = 1 << 16
 
 
@@ -84,9 +82,11 @@ def _start_in(netns: int, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
     def enter() -> None:
         try:
-            if ctypes.CDLL(None, use_errno=True).setns(netns, _CLONE_NEWNET):
-                reason = os.strerror(ctypes.get_errno())
-                raise MachineError("no-namespace", f"The network namespace cannot be entered: {reason}.")
+            try:
+                setns(netns)
+            except OSError as error:
+                reason = os.strerror(error.errno or 0)
+                raise MachineError("no-namespace", f"The network namespace cannot be entered: {reason}.") from error
             started.append(_start(arguments))
         except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread as it is
             failed.append(error)

@@ -29,6 +29,7 @@ from switchboard.k8s.kinds import KINDS
 from switchboard.run.controllers import ControllerLoop, discover
 from switchboard.run.dataplane import Balancer, DataPlane, GatewayFiles, NodeRules
 from switchboard.run.events import EventRecorder
+from switchboard.run.home import Home
 from switchboard.run.issuing import Issuer
 from switchboard.run.kubelet import GATEWAY_FILES
 from switchboard.run.pod_names import names_change
@@ -89,7 +90,7 @@ class Control:
             inside = parts.namespaces[node.name]
             rules.append(NodeRules(node.name, KernelNft(inside), KernelConntrack(inside), mode, ranges))
         default = self_signed(["switchboard.invalid"], now())
-        files = GatewayFiles(self.home / GATEWAY_FILES, self.home / "gateway", KeyPair(default.chain, default.key))
+        files = GatewayFiles(self.home / GATEWAY_FILES, Home(self.home).gateways, KeyPair(default.chain, default.key))
         self.dataplane = DataPlane(rules, Balancer(self.channel), files)
         self.publisher = Publisher(self.store, events)
         self.view = View()
@@ -104,7 +105,7 @@ class Control:
         await self.channel.open(socket.socket(fileno=self.parts.channel))
         kubelet = asyncio.create_task(self.channel.serve())
         self._settle()
-        server = await serve_questions(self.home / "control.sock", {"status": self._status, "view": self._view})
+        server = await serve_questions(Home(self.home).control, {"status": self._status, "view": self._view})
         self.store.subscribe(self._changed.set)
         api = await self._serve_api()
         controllers = asyncio.create_task(self.loop.run())
@@ -128,7 +129,7 @@ class Control:
 
     def _settle(self) -> None:
         """Everything that controllers make of the manifests."""
-        self.home.joinpath("ca.crt").write_text(self.authority.certificate)
+        Home(self.home).authority.write_text(self.authority.certificate)
         self.loop.run_until_settled()
         pods, services = len(self.store.list("Pod")[0]), len(self.store.list("Service")[0])
         self.progress.step(f"{self.parts.manifests} manifests applied: {services} Services, {pods} pods")

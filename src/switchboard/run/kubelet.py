@@ -305,7 +305,7 @@ class Kubelet:
         """Keeps one Envoy running in the pod; a crash is a restart of the container, with back-off."""
         restarts = 0
         delay = 0.1
-        own = self.home / "gateway" / pod.name
+        own = Home(self.home).gateways / pod.name
         log = BoundedLog.of_pod(self.home / "log", pod.namespace, pod.name)
         own_log = BoundedLog(own / envoy.LOG)
         while pod.key in self.orders:
